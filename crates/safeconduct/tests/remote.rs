@@ -178,7 +178,7 @@ async fn an_administrator_signs_in_from_another_machine_and_out_again() -> Resul
 }
 
 /// What is asked of the database and of the API, and answered alike.
-const ALIKE: [&[&str]; 14] = [
+const ALIKE: [&[&str]; 22] = [
     &["user", "list"],
     &["user", "list", "--prefix", "B"],
     &["user", "show", "bob"],
@@ -193,6 +193,14 @@ const ALIKE: [&[&str]; 14] = [
     &["audit", "--kind", "user-added"],
     &["audit", "--user", "ada", "--door", "page"],
     &["explain", "bob"],
+    &["client", "list"],
+    &["client", "show", "safeconduct-cli"],
+    &["client", "list", "--limit", "1"],
+    &["group", "list"],
+    &["group", "show", "administrators"],
+    &["admin", "list"],
+    &["delivery", "list", "--given-up"],
+    &["client", "show", "notes-web"],
 ];
 
 #[tokio::test]
@@ -251,6 +259,133 @@ async fn the_same_words_work_on_the_database_and_by_the_api() -> Result<()> {
         told.starts_with("exit 1\n") && told.contains("safeconduct login"),
         "{told}"
     );
+    Ok(())
+}
+
+/// What is typed, and what is printed, one behind the other: by the API, and seen on the database.
+#[tokio::test]
+async fn clients_groups_and_keys_change_by_the_api() -> Result<()> {
+    let setting = Setting::new()?;
+    setting.login(&["--api", &setting.api]).await?;
+    a_client_lives_and_ends(&setting)?;
+    a_group_lives_and_ends(&setting)?;
+    keys_and_users_are_cared_for(&setting)
+}
+
+fn a_client_lives_and_ends(setting: &Setting) -> Result<()> {
+    let robot = [
+        "client",
+        "create",
+        "robot",
+        "--grant-type",
+        "client_credentials",
+    ];
+    let create = [&robot[..], &["--scope", "no.such"]].concat();
+    let refused = setting.prints(&create);
+    ensure!(refused.starts_with("exit 2\n"), "{refused}");
+    let made = setting.json(&robot)?;
+    let secret = made["client_secret"].as_str().context("a secret")?;
+    ensure!(made["client_id"] == "robot" && secret.len() > 40, "{made}");
+    let told = setting.prints(&robot);
+    ensure!(told.starts_with("exit 5\n"), "{told}");
+    let again = setting.json(&[&robot[..], &["--if-not-exists"]].concat())?;
+    ensure!(
+        again == serde_json::json!({"client_id": "robot"}),
+        "{again}"
+    );
+    let edited = setting.json(&["client", "edit", "robot", "--name", "R2"])?;
+    ensure!(edited["client_name"] == "R2", "{edited}");
+    let edited = setting.json(&["client", "edit", "robot", "--name", ""])?;
+    ensure!(edited["client_name"] == "robot", "{edited}");
+    ensure!(edited == setting.server.json(&["client", "show", "robot"]));
+
+    let rotate = ["client", "rotate-secret", "robot", "--overlap", "1h"];
+    ensure!(setting.json(&rotate)?["client_secret"].is_string());
+    let told = setting.prints(&rotate);
+    ensure!(
+        told.starts_with("exit 5\n") && told.contains("two secrets"),
+        "{told}"
+    );
+    let shown = setting.json(&["client", "show", "robot"])?;
+    let secrets = shown["secrets"].as_array().context("secrets")?;
+    let old = secrets.iter().find(|one| one["expires_at"].is_string());
+    let old = old.context("the old one")?;
+    ensure!(old["last_four"] == secret[secret.len() - 4..], "{old}");
+    let id = old["id"].as_str().context("an id")?;
+    let told = setting.prints(&["client", "end-secret", "robot", id]);
+    ensure!(told.starts_with("exit 0\n"), "{told}");
+    for verb in ["disable", "enable"] {
+        let told = setting.prints(&["client", verb, "robot"]);
+        ensure!(told.starts_with("exit 0\n"), "{told}");
+    }
+    let told = setting.prints(&["client", "delete", "notes-web", "--yes"]);
+    ensure!(told.starts_with("exit 5\n"), "{told}");
+    let told = setting.prints(&["client", "delete", "robot", "--yes"]);
+    ensure!(told.starts_with("exit 0\n"), "{told}");
+
+    Ok(())
+}
+
+fn a_group_lives_and_ends(setting: &Setting) -> Result<()> {
+    let made = setting.json(&["group", "add", "Night watch", "--display", "The watch"])?;
+    ensure!(
+        made["display"] == "The watch" && made["members"] == 0,
+        "{made}"
+    );
+    let edit = [
+        "group",
+        "edit",
+        "Night watch",
+        "--require-second-factor",
+        "true",
+    ];
+    let edited = setting.json(&edit)?;
+    ensure!(
+        edited["display"] == "The watch",
+        "what is not named stays: {edited}"
+    );
+    let told = setting.prints(&["group", "add-member", "Night watch", "bob"]);
+    ensure!(
+        told == "exit 0\nerr: bob belongs to Night watch\n",
+        "{told}"
+    );
+    let show = ["group", "show", "Night watch"];
+    let (here, there) = (setting.server.json(&show), setting.json(&show)?);
+    ensure!(
+        here == there && there["members"][0]["username"] == "bob",
+        "{here}\n{there}"
+    );
+    let told = setting.prints(&["group", "remove-member", "Night watch", "bob"]);
+    ensure!(told.starts_with("exit 0\n"), "{told}");
+    let told = setting.prints(&["group", "remove", "Night watch", "--yes"]);
+    ensure!(told.starts_with("exit 0\n"), "{told}");
+
+    Ok(())
+}
+
+fn keys_and_users_are_cared_for(setting: &Setting) -> Result<()> {
+    let told = setting.prints(&["key", "rotate", "sealing"]);
+    ensure!(told.contains("sealing: the next key is there"), "{told}");
+    let told = setting.prints(&["key", "rotate", "sealing"]);
+    ensure!(told.starts_with("exit 5\n"), "{told}");
+    let link = setting.json(&["user", "recover", "bob"])?;
+    ensure!(
+        link["purpose"] == "recover" && link["username"] == "bob",
+        "{link}"
+    );
+    for verb in ["add", "remove"] {
+        let told = setting.prints(&["admin", verb, "bob"]);
+        ensure!(told.starts_with("exit 0\n"), "{told}");
+    }
+    let told = setting.prints(&["admin", "remove", "ada"]);
+    ensure!(told.starts_with("exit 5\n"), "{told}");
+    let told = setting.prints(&["user", "remove-passkey", "bob", "key", "--yes"]);
+    ensure!(told.starts_with("exit 4\n"), "{told}");
+    let told = setting.prints(&["user", "remove-second-factor", "ada", "--yes"]);
+    ensure!(told.starts_with("exit 5\n"), "{told}");
+    let doors = setting.server.json(&["audit", "--client", "robot"]);
+    let doors = doors.as_array().context("events")?;
+    ensure!(doors.len() >= 7 && doors.iter().all(|event| event["door"] == "api"));
     Ok(())
 }
 

@@ -16,7 +16,7 @@ const CHANGE: &str = "UPDATE groups SET \
          display = CASE WHEN CAST($2 AS TEXT) IS NULL THEN display WHEN CAST($2 AS TEXT) = '' THEN NULL ELSE CAST($2 AS TEXT) END, \
          second_factor_required = COALESCE(CAST($3 AS BIGINT), second_factor_required), \
          version = version + 1, changed_at = $4 \
-     WHERE name = $1 AND declared = 0";
+     WHERE name = $1 AND declared = 0 AND (CAST($5 AS BIGINT) IS NULL OR version = CAST($5 AS BIGINT))";
 
 /// Whose name it is, the group is what the configuration says from now on; who belongs to it stays.
 const DECLARE: &str = "INSERT INTO groups (name, display, second_factor_required, declared, created_at, changed_at, id) \
@@ -26,25 +26,39 @@ const DECLARE: &str = "INSERT INTO groups (name, display, second_factor_required
 
 const UNDECLARE: &str = "UPDATE groups SET declared = 0 WHERE name = $1";
 
-const REMOVE: &str = "DELETE FROM groups WHERE name = $1 AND declared = 0";
+const REMOVE: &str = "DELETE FROM groups WHERE name = $1 AND declared = 0 \
+     AND (CAST($2 AS BIGINT) IS NULL OR version = CAST($2 AS BIGINT))";
 const FORGET_EXTERNAL_IDS: &str =
     "DELETE FROM external_ids WHERE resource_id IN (SELECT g.id FROM groups g WHERE g.name = $1)";
 const REMOVE_MEMBERS: &str = "DELETE FROM group_members WHERE group_name = $1";
 
 const EXISTS: &str = "SELECT 1 FROM groups WHERE name = $1";
 
-const LIST: &str = "SELECT g.name, g.display, g.second_factor_required, g.declared, g.created_at, \
-         (SELECT COUNT(*) FROM group_members m JOIN users u ON u.id = m.user_id AND u.deleted_at IS NULL WHERE m.group_name = g.name) \
-     FROM groups g WHERE CAST($1 AS TEXT) IS NULL OR g.name = CAST($1 AS TEXT) ORDER BY g.name";
+/// Members are counted up to a thousand: nobody reads on, and the count of a million takes as long as all else.
+macro_rules! list {
+    ($which:literal) => {
+        concat!(
+            "SELECT g.name, g.display, g.second_factor_required, g.declared, g.created_at, g.version, \
+                 (SELECT COUNT(*) FROM (SELECT 1 FROM group_members m JOIN users u ON u.id = m.user_id AND u.deleted_at IS NULL \
+                  WHERE m.group_name = g.name LIMIT 1000) AS counted) \
+             FROM groups g ",
+            $which
+        )
+    };
+}
+
+const LIST: &str = list!("ORDER BY g.name");
+const LIST_BEHIND: &str = list!("WHERE g.name > $1 ORDER BY g.name LIMIT $2");
+const ONE: &str = list!("WHERE g.name = $1");
 
 const MEMBERS: &str = "SELECT u.id, u.username, m.added_at \
      FROM group_members m JOIN users u ON u.id = m.user_id AND u.deleted_at IS NULL \
      WHERE m.group_name = $1 ORDER BY u.username_key";
 
-/// By the bytes of their names, whatever the collation.
+/// By their ids, as an index has them.
 const MEMBERS_BEHIND: &str = "SELECT u.id, u.username, m.added_at \
      FROM group_members m JOIN users u ON u.id = m.user_id AND u.deleted_at IS NULL \
-     WHERE m.group_name = $1 AND u.username_bytes > $2 ORDER BY u.username_bytes LIMIT $3";
+     WHERE m.group_name = $1 AND m.user_id > $2 ORDER BY m.user_id LIMIT $3";
 
 const OF_USER: &str =
     "SELECT m.group_name FROM group_members m WHERE m.user_id = $1 ORDER BY m.group_name";
@@ -98,7 +112,9 @@ pub struct GroupRecord {
     pub declared: bool,
     /// When it was made.
     pub created_at: Timestamp,
-    /// How many belong to it.
+    /// Raised when it changes, or who belongs to it.
+    pub version: i64,
+    /// How many belong to it; 1000 are as many or more.
     pub members: u64,
 }
 
@@ -132,9 +148,22 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn groups(&self) -> Result<Vec<GroupRecord>, StoreError> {
-        Ok(self
-            .list(Statement::new(LIST).bind(None::<&str>), read)
-            .await?)
+        Ok(self.list(Statement::new(LIST), read).await?)
+    }
+
+    /// At most `limit` of them, behind the one called `after`, in the order of the database.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn groups_behind(
+        &self,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<GroupRecord>, StoreError> {
+        let page = Statement::new(LIST_BEHIND)
+            .bind(after)
+            .bind(i64::from(limit));
+        Ok(self.list(page, read).await?)
     }
 
     /// The group of that name, if there is one.
@@ -142,11 +171,11 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn group(&self, name: &str) -> Result<Option<GroupRecord>, StoreError> {
-        let row = self.row(Statement::new(LIST).bind(Some(name))).await?;
+        let row = self.row(Statement::new(ONE).bind(name)).await?;
         Ok(row.map(|mut row| read(&mut row)).transpose()?)
     }
 
-    /// At most `limit` of those who belong to a group, by the key of their username; behind `after`.
+    /// At most `limit` of those who belong to a group, by their ids; behind `after`.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -158,7 +187,7 @@ impl Store {
     ) -> Result<Vec<Member>, StoreError> {
         let statement = Statement::new(MEMBERS_BEHIND)
             .bind(group)
-            .bind(after.as_bytes())
+            .bind(after)
             .bind(i64::from(limit));
         Ok(self.list(statement, member).await?)
     }
@@ -211,11 +240,27 @@ impl ActingStore {
         second_factor_required: Option<bool>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
+        let to = (display, second_factor_required);
+        self.change_group_as_seen(name, None, to, now).await
+    }
+
+    /// [Changes](Self::change_group) it, unless it has changed since its version was `seen`.
+    ///
+    /// # Errors
+    /// As for [`change_group`](Self::change_group); [`StoreError::NotFound`] too where it is of another version.
+    pub async fn change_group_as_seen(
+        &self,
+        name: &str,
+        seen: Option<i64>,
+        (display, second_factor_required): (Option<&str>, Option<bool>),
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         let change = Statement::new(CHANGE)
             .bind(name)
             .bind(display)
             .bind(second_factor_required.map(i64::from))
-            .bind(now);
+            .bind(now)
+            .bind(seen);
         let event = NewEvent::new("group-changed")
             .detail(name)
             .by(self.by(), now);
@@ -235,10 +280,23 @@ impl ActingStore {
     /// # Errors
     /// [`StoreError::NotFound`].
     pub async fn remove_group(&self, name: &str, now: Timestamp) -> Result<(), StoreError> {
+        self.remove_group_as_seen(name, None, now).await
+    }
+
+    /// [Removes](Self::remove_group) it, unless it has changed since its version was `seen`.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], also where it is of another version.
+    pub async fn remove_group_as_seen(
+        &self,
+        name: &str,
+        seen: Option<i64>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         let event = NewEvent::new("group-removed")
             .detail(name)
             .by(self.by(), now);
-        let unit = Unit::new(removal(name, self.by(), now)).then(event);
+        let unit = Unit::new(removal(name, seen, self.by(), now)).then(event);
         if self.committed(unit.in_turn(&turn(name))).await? {
             return Ok(());
         }
@@ -324,10 +382,10 @@ pub(crate) fn creation(group: &Group, id: &str, now: Timestamp) -> Statement {
 }
 
 /// The statements that remove a group, if it is there, and that nobody belongs to it.
-pub(crate) fn removal(name: &str, by: &By, now: Timestamp) -> [Statement; 5] {
+pub(crate) fn removal(name: &str, seen: Option<i64>, by: &By, now: Timestamp) -> [Statement; 5] {
     [
         Statement::new(FORGET_EXTERNAL_IDS).bind(name),
-        Statement::new(REMOVE).bind(name).expect_some(),
+        Statement::new(REMOVE).bind(name).bind(seen).expect_some(),
         Statement::new(REMOVE_MEMBERS).bind(name),
         Statement::new(END_CLIENTS).bind(name),
         record_admitting_group(name, by, now),
@@ -410,6 +468,7 @@ fn read(row: &mut Row) -> Result<GroupRecord, DriverError> {
         },
         declared: row.truth()?,
         created_at: row.time()?,
+        version: row.integer()?,
         members: row.integer()?.unsigned_abs(),
     })
 }

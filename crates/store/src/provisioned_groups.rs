@@ -344,7 +344,7 @@ impl ActingStore {
                 .bind(id)
                 .expect_some(),
         ])
-        .and(groups::removal(name, self.by(), now))
+        .and(groups::removal(name, None, self.by(), now))
         .then(removed.by(self.by(), now))
         .in_turn(&groups::turn(name));
         Ok(match self.run(unit).await? {

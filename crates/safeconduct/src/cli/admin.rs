@@ -3,11 +3,13 @@
 use clap::Subcommand;
 use safeconduct_protocol::ids::UserId;
 use safeconduct_store::Member;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::database::Database;
 use super::failure::Failure;
 use super::output::{Format, Row, note, when};
+use super::place::Place;
+use super::remote::Remote;
 use crate::config::SecondFactor;
 
 /// What can be done about who administers.
@@ -35,7 +37,30 @@ impl Verb {
     ///
     /// # Errors
     /// No such user or administrator, the last one, or the database's.
-    pub(crate) async fn run(self, database: &Database, output: Format) -> Result<(), Failure> {
+    pub(crate) async fn run(self, place: &Place, output: Format) -> Result<(), Failure> {
+        match place {
+            Place::Here(database) => self.run_here(database, output).await,
+            Place::There(server) => self.run_by_api(server, output).await,
+        }
+    }
+
+    async fn run_by_api(self, server: &Remote, output: Format) -> Result<(), Failure> {
+        match self {
+            Self::Add { user } => {
+                server.place(&["administrators", &user]).await?;
+                note(format_args!("{user} administers this server"));
+                Ok(())
+            }
+            Self::Remove { user } => {
+                server.delete(&["administrators", &user]).await?;
+                note(format_args!("{user} does not administer this server"));
+                Ok(())
+            }
+            Self::List => output.list(&server.all::<Administrator>(&["administrators"]).await?),
+        }
+    }
+
+    async fn run_here(self, database: &Database, output: Format) -> Result<(), Failure> {
         let administration = database.administration();
         match self {
             Self::Add { user } => {
@@ -85,7 +110,7 @@ fn warn(database: &Database) {
 }
 
 /// An administrator as shown.
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 struct Administrator {
     username: String,
     id: UserId,

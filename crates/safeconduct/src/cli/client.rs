@@ -4,17 +4,19 @@
 
 use clap::Subcommand;
 use safeconduct_protocol::ids::ClientId;
-use safeconduct_protocol::registration::{Finding, Registration};
 use safeconduct_protocol::secret::Secret;
 use safeconduct_server::administration::Refused;
-use safeconduct_store::{ClientRecord, SecretHash};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
 
-use super::database::Database;
+use super::client_record::{ShownClient, ToldClient};
 use super::failure::Failure;
-use super::output::{Format, Row, note, when};
+use super::output::{Format, note};
+use super::page::{Paging, say_more};
+use super::place::{Listed, Place};
 use super::prompt::{SecretTarget, confirm};
 use super::registration::NamedMembers;
+use super::remote::{Remote, Seen};
 use crate::config::Span;
 
 /// What can be done with clients.
@@ -28,7 +30,10 @@ pub(crate) enum Verb {
     )]
     Edit(Box<Edit>),
     /// List clients
-    List,
+    List {
+        #[command(flatten)]
+        paging: Paging,
+    },
     /// Show a client's registration
     Show {
         /// The client_id
@@ -43,6 +48,14 @@ pub(crate) enum Verb {
         overlap: Span,
         #[command(flatten)]
         target: SecretTarget,
+    },
+    /// End one of a client's secrets now, where another one is good
+    EndSecret {
+        /// The client_id
+        id: String,
+        /// The id of the secret, which `client show` names
+        #[arg(allow_hyphen_values = true)]
+        secret: String,
     },
     /// Stop a client; ends all of its grants
     Disable {
@@ -92,229 +105,320 @@ impl Verb {
     ///
     /// # Errors
     /// No such client, an id that is taken, a registration that makes no sense, or the database's.
-    pub(crate) async fn run(self, database: &Database, output: Format) -> Result<(), Failure> {
-        let administration = database.administration();
+    pub(crate) async fn run(self, place: &Place, output: Format) -> Result<(), Failure> {
         match self {
-            Self::Create(create) => create.run(database, output).await,
-            Self::Edit(edit) => edit.run(database, output).await,
-            Self::List => {
-                let clients = administration.clients().await?.into_iter();
-                output.list(&clients.map(ShownClient::from).collect::<Vec<_>>())
+            Self::Create(create) => create.run(place, output).await,
+            Self::Edit(edit) => edit.run(place, output).await,
+            Self::List { paging } => {
+                let found = place.clients(&paging).await?;
+                output.list(&found.rows)?;
+                say_more(found.next.as_deref());
+                Ok(())
             }
-            Self::Show { id } => {
-                output.record(&ShownClient::from(administration.client(&id).await?))
-            }
+            Self::Show { id } => output.record(&place.client(&id).await?),
             Self::RotateSecret {
                 id,
                 overlap,
                 target,
-            } => rotate_secret(database, output, id, overlap, &target).await,
+            } => {
+                target.check()?;
+                let issued = place.rotate_secret(&id, overlap).await?;
+                note(if overlap == Span::seconds(0) {
+                    "the old secret is dead within a second".to_owned()
+                } else {
+                    format!("the old secret stays good for {overlap}")
+                });
+                issued.print(output, &target)
+            }
+            Self::EndSecret { id, secret } => {
+                place.end_secret(&id, &secret).await?;
+                note(format_args!("{secret} of {id} is dead within a second"));
+                Ok(())
+            }
             Self::Disable { id } => {
-                administration.disable_client(&id).await?;
+                place.disable_client(&id).await?;
                 note(format_args!(
                     "{id} is disabled, and all of its grants have ended"
                 ));
                 Ok(())
             }
             Self::Enable { id } => {
-                administration.enable_client(&id).await?;
+                place.enable_client(&id).await?;
                 note(format_args!("{id} works again"));
                 Ok(())
             }
-            Self::Delete { id, yes } => delete(database, &id, yes).await,
+            Self::Delete { id, yes } => {
+                place.delete_client(&id, yes).await?;
+                note(format_args!(
+                    "{id} is deleted, and all of its grants have ended"
+                ));
+                Ok(())
+            }
         }
     }
 }
 
-/// A client as shown: the document that it is registered with, between its id and what became of it since (RFC 7592 §3).
-#[derive(Serialize)]
-struct ShownClient {
-    client_id: ClientId,
-    #[serde(flatten)]
-    registration: Registration,
-    enabled: bool,
-    declared: bool,
-    created_at: String,
-    secrets: Vec<ShownSecret>,
-}
-
-/// A secret as shown: when it came and when it goes.
-#[derive(Serialize)]
-struct ShownSecret {
-    created_at: String,
-    expires_at: Option<String>,
-}
-
-impl From<ClientRecord> for ShownClient {
-    fn from(record: ClientRecord) -> Self {
-        let shown = |secret: SecretHash| ShownSecret {
-            created_at: when(secret.created_at),
-            expires_at: secret.expires_at.map(when),
-        };
-        Self {
-            registration: Registration::from(&record.client),
-            client_id: record.client.id,
-            enabled: record.enabled,
-            declared: record.declared,
-            created_at: when(record.created_at),
-            secrets: record.secrets.into_iter().map(shown).collect(),
-        }
-    }
-}
-
-impl Row for ShownClient {
-    const COLUMNS: &'static [&'static str] = &[
-        "id",
-        "name",
-        "state",
-        "from",
-        "authentication",
-        "grant types",
-        "scopes",
-    ];
-
-    fn cells(&self) -> Vec<String> {
-        let registration = &self.registration;
-        let grant_types = registration.grant_types.iter().flatten();
-        let grant_types: Vec<&str> = grant_types.map(|one| one.as_str()).collect();
-        let method = registration.token_endpoint_auth_method;
-        vec![
-            self.client_id.to_string(),
-            registration.name.clone().unwrap_or_default(),
-            if self.enabled { "enabled" } else { "disabled" }.to_owned(),
-            if self.declared { "file" } else { "command" }.to_owned(),
-            method.map_or("", |method| method.as_str()).to_owned(),
-            grant_types.join(" "),
-            registration.scopes.join(" "),
-        ]
-    }
-}
-
-/// What a new client or a new secret is answered with. The secret is absent where it went to a file, or there is none.
-#[derive(Serialize)]
+/// What a new client or a new secret is answered with. The secret is absent where there is none.
+#[derive(Deserialize)]
 struct Issued {
+    client_id: ClientId,
+    client_secret: Option<String>,
+    #[serde(default)]
+    warnings: Vec<String>,
+}
+
+/// The same as it is printed: without the secret where that went to a file.
+#[derive(Serialize)]
+struct PrintedSecret {
     client_id: ClientId,
     #[serde(skip_serializing_if = "Option::is_none")]
     client_secret: Option<String>,
 }
 
+impl Issued {
+    fn new(client_id: ClientId, secret: Option<&Secret>) -> Self {
+        Self {
+            client_id,
+            client_secret: secret.map(|secret| secret.expose().to_owned()),
+            warnings: Vec::new(),
+        }
+    }
+
+    /// Prints the id, and the secret unless it went to a file.
+    fn print(self, output: Format, target: &SecretTarget) -> Result<(), Failure> {
+        warn_of(&self.warnings);
+        let secret = self.client_secret.map(Secret::new);
+        let shown = match &secret {
+            Some(secret) => target.deliver(secret)?,
+            None => None,
+        };
+        if shown.is_some() {
+            note("the secret is shown this once; only its hash is kept");
+        }
+        output.record(&PrintedSecret {
+            client_id: self.client_id,
+            client_secret: shown.map(|secret| secret.expose().to_owned()),
+        })
+    }
+}
+
 impl Create {
-    async fn run(self: Box<Self>, database: &Database, output: Format) -> Result<(), Failure> {
+    async fn run(self: Box<Self>, place: &Place, output: Format) -> Result<(), Failure> {
         let members = self.members.changes()?;
         self.target.check()?;
-        let administration = database.administration();
-        let created = administration
-            .create_client(self.id.as_deref(), members)
-            .await;
-        match created {
-            Err(Refused::ClientTaken(client_id))
-                if self.if_not_exists
-                    && administration.client(client_id.as_str()).await.is_ok() =>
-            {
-                note(format_args!("{client_id} exists; nothing was changed"));
-                output.record(&Issued {
-                    client_id,
-                    client_secret: None,
-                })
+        match place.create_client(self.id.as_deref(), members).await {
+            Err(taken @ Failure::Conflict(_)) if self.if_not_exists => {
+                let id = self.id.unwrap_or_default();
+                // An id may be taken by a client that is gone.
+                let Ok(there) = place.client(&id).await else {
+                    return Err(taken);
+                };
+                note(format_args!("{id} exists; nothing was changed"));
+                Issued::new(there.client_id, None).print(output, &self.target)
             }
-            created => {
-                let created = created?;
-                warn_of(&created.oddities);
-                issue(output, created.client.id, created.secret, &self.target)
-            }
+            created => created?.print(output, &self.target),
         }
     }
 }
 
+/// A client that was changed, and what to know of it.
+struct Edited {
+    client: ShownClient,
+    has_other_subjects: bool,
+    lacks_secret: bool,
+    warnings: Vec<String>,
+}
+
 impl Edit {
-    async fn run(self: Box<Self>, database: &Database, output: Format) -> Result<(), Failure> {
+    async fn run(self: Box<Self>, place: &Place, output: Format) -> Result<(), Failure> {
         let (id, members) = (&self.id, self.members.changes()?);
-        let changed = database.administration().change_client(id, members).await;
-        let changed = changed.map_err(|refused| match refused {
-            Refused::Declared(_) => {
-                Failure::from(refused).with_advice("change it there and restart")
-            }
-            other => other.into(),
-        })?;
-        warn_of(&changed.oddities);
-        if changed.has_other_subjects {
+        let edited = place.edit_client(id, members).await?;
+        warn_of(&edited.warnings);
+        if edited.has_other_subjects {
             note(format_args!(
                 "{id} knows its people by another sub from now on"
             ));
         }
-        if changed.lacks_secret {
+        if edited.lacks_secret {
             note(format_args!(
                 "{id} has no secret yet: `safeconduct client rotate-secret {id}` makes one"
             ));
         }
-        output.record(&ShownClient::from(changed.record))
+        output.record(&edited.client)
     }
 }
 
-fn warn_of(oddities: &[Finding]) {
-    for finding in oddities {
-        note(format_args!("warning: {finding}"));
+fn warn_of(warnings: &[String]) {
+    for warning in warnings {
+        note(format_args!("warning: {warning}"));
     }
 }
 
-async fn rotate_secret(
-    database: &Database,
-    output: Format,
-    id: String,
-    overlap: Span,
-    target: &SecretTarget,
-) -> Result<(), Failure> {
-    target.check()?;
-    let administration = database.administration();
-    let rotated = administration.rotate_client_secret(&id, overlap.as_seconds());
-    let (client_id, secret) = rotated.await.map_err(|refused| match refused {
-        Refused::Declared(_) => Failure::from(refused).with_advice(
+/// Says what to do about a client that is declared.
+fn advise(advice: impl AsRef<str>) -> impl Fn(Refused) -> Failure {
+    move |refused| match refused {
+        Refused::Declared(_) => Failure::from(refused).with_advice(advice.as_ref()),
+        other => other.into(),
+    }
+}
+
+impl Place {
+    async fn clients(&self, paging: &Paging) -> Result<Listed<ShownClient>, Failure> {
+        let administration = match self {
+            Self::Here(database) => database.administration(),
+            Self::There(server) => {
+                let told: Listed<ToldClient> = server.list(&["clients"], &[], paging).await?;
+                let rows = told.rows.into_iter().map(ToldClient::shown);
+                return Ok(Listed {
+                    rows: rows.collect::<Result<_, _>>()?,
+                    next: told.next,
+                });
+            }
+        };
+        let found = administration.clients_page(&paging.page()).await?;
+        let last = found.last().map(|record| record.client.id.to_string());
+        let rows = found.into_iter().map(ShownClient::from).collect();
+        Ok(Listed::of(rows, paging, last))
+    }
+
+    async fn client(&self, id: &str) -> Result<ShownClient, Failure> {
+        match self {
+            Self::Here(database) => Ok(database.administration().client(id).await?.into()),
+            Self::There(server) => server
+                .get::<ToldClient>(&["clients", id], &[])
+                .await?
+                .shown(),
+        }
+    }
+
+    async fn create_client(
+        &self,
+        id: Option<&str>,
+        mut members: Map<String, Value>,
+    ) -> Result<Issued, Failure> {
+        let database = match self {
+            Self::Here(database) => database,
+            Self::There(server) => {
+                if let Some(id) = id {
+                    members.insert("client_id".to_owned(), id.into());
+                }
+                members.retain(|_, value| !value.is_null());
+                return server.post_with(&["clients"], members.into()).await;
+            }
+        };
+        let created = database.administration().create_client(id, members).await?;
+        let issued = Issued::new(created.client.id, created.secret.as_ref());
+        let warnings = created.oddities.iter().map(ToString::to_string);
+        Ok(Issued {
+            warnings: warnings.collect(),
+            ..issued
+        })
+    }
+
+    async fn edit_client(&self, id: &str, members: Map<String, Value>) -> Result<Edited, Failure> {
+        let database = match self {
+            Self::Here(database) => database,
+            Self::There(server) => return edit_by_api(server, id, members).await,
+        };
+        let changed = database.administration().change_client(id, members).await;
+        let changed = changed.map_err(advise("change it there and restart"))?;
+        Ok(Edited {
+            has_other_subjects: changed.has_other_subjects,
+            lacks_secret: changed.lacks_secret,
+            warnings: changed.oddities.iter().map(ToString::to_string).collect(),
+            client: changed.record.into(),
+        })
+    }
+
+    async fn rotate_secret(&self, id: &str, overlap: Span) -> Result<Issued, Failure> {
+        let overlap = overlap.as_seconds();
+        let database = match self {
+            Self::Here(database) => database,
+            Self::There(server) => {
+                let asked = json!({ "overlap": overlap });
+                return server.post_with(&["clients", id, "secrets"], asked).await;
+            }
+        };
+        let administration = database.administration();
+        let rotated = administration.rotate_client_secret(id, overlap).await;
+        let (client_id, secret) = rotated.map_err(advise(
             "write the new secret to its secret_file and restart: the old one is dead a second later",
-        ),
-        other => other.into(),
-    })?;
-    note(if overlap == Span::seconds(0) {
-        "the old secret is dead within a second".to_owned()
-    } else {
-        format!("the old secret stays good for {overlap}")
-    });
-    issue(output, client_id, Some(secret), target)
-}
-
-async fn delete(database: &Database, id: &str, yes: bool) -> Result<(), Failure> {
-    let administration = database.administration();
-    let advise = |refused| match refused {
-        Refused::Declared(_) => Failure::from(refused).with_advice(&format!(
-            "take it out of the file first; `safeconduct client disable {id}` stops it at once"
-        )),
-        other => other.into(),
-    };
-    administration.deletable_client(id).await.map_err(advise)?;
-    confirm(&format!("Delete the client {id} for good?"), yes)?;
-    administration.delete_client(id).await.map_err(advise)?;
-    note(format_args!(
-        "{id} is deleted, and all of its grants have ended"
-    ));
-    Ok(())
-}
-
-/// Prints the id, and the secret unless it went to a file.
-fn issue(
-    output: Format,
-    client_id: ClientId,
-    secret: Option<Secret>,
-    target: &SecretTarget,
-) -> Result<(), Failure> {
-    let shown = match &secret {
-        Some(secret) => target.deliver(secret)?,
-        None => None,
-    };
-    if shown.is_some() {
-        note("the secret is shown this once; only its hash is kept");
+        ))?;
+        Ok(Issued::new(client_id, Some(&secret)))
     }
-    output.record(&Issued {
-        client_id,
-        client_secret: shown.map(|secret| secret.expose().to_owned()),
+
+    async fn end_secret(&self, id: &str, secret: &str) -> Result<(), Failure> {
+        match self {
+            Self::Here(database) => {
+                let administration = database.administration();
+                administration.end_client_secret(id, secret).await?;
+                Ok(())
+            }
+            Self::There(server) => server.delete(&["clients", id, "secrets", secret]).await,
+        }
+    }
+
+    async fn disable_client(&self, id: &str) -> Result<(), Failure> {
+        match self {
+            Self::Here(database) => Ok(database.administration().disable_client(id).await?),
+            Self::There(server) => server.post(&["clients", id, "disable"]).await,
+        }
+    }
+
+    async fn enable_client(&self, id: &str) -> Result<(), Failure> {
+        match self {
+            Self::Here(database) => Ok(database.administration().enable_client(id).await?),
+            Self::There(server) => server.post(&["clients", id, "enable"]).await,
+        }
+    }
+
+    async fn delete_client(&self, id: &str, yes: bool) -> Result<(), Failure> {
+        let question = format!("Delete the client {id} for good?");
+        let database = match self {
+            Self::Here(database) => database,
+            Self::There(server) => {
+                let found: Seen<ToldClient> = server.see(&["clients", id]).await?;
+                confirm(&question, yes)?;
+                return server.delete_seen(&["clients", id], found.state).await;
+            }
+        };
+        let administration = database.administration();
+        let advise = advise(format!(
+            "take it out of the file first; `safeconduct client disable {id}` stops it at once"
+        ));
+        administration.deletable_client(id).await.map_err(&advise)?;
+        confirm(&question, yes)?;
+        administration.delete_client(id).await.map_err(advise)
+    }
+}
+
+/// Members that change whom a client knows its users as.
+const SUBJECTS: [&str; 2] = ["subject_type", "sector_identifier"];
+
+/// Replaces the document of a client by one with these members, unless somebody else has changed it meanwhile.
+async fn edit_by_api(
+    server: &Remote,
+    id: &str,
+    changes: Map<String, Value>,
+) -> Result<Edited, Failure> {
+    let Seen { thing, state } = server.see::<ToldClient>(&["clients", id]).await?;
+    let mut members = thing.members.clone();
+    for (name, value) in changes {
+        match value {
+            Value::Null => members.remove(&name),
+            value => members.insert(name, value),
+        };
+    }
+    let path = ["clients", id];
+    let put: ToldClient = server.put(&path, members.into(), state).await?;
+    let subjects = |told: &ToldClient| SUBJECTS.map(|name| told.members.get(name).cloned());
+    let has_other_subjects = subjects(&thing) != subjects(&put);
+    let client = put.shown()?;
+    Ok(Edited {
+        has_other_subjects,
+        lacks_secret: client.lacks_secret(),
+        warnings: Vec::new(),
+        client,
     })
 }
 

@@ -4,12 +4,15 @@ use clap::Subcommand;
 use safeconduct_protocol::ids::UserId;
 use safeconduct_server::administration::Refused;
 use safeconduct_store::{Group, GroupRecord, Member};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
 
-use super::database::Database;
 use super::failure::Failure;
 use super::output::{Format, Row, note, when};
+use super::page::Paging;
+use super::place::Place;
 use super::prompt::confirm;
+use super::remote::Seen;
 use crate::config::SecondFactor;
 
 /// How a declared group is removed.
@@ -82,8 +85,7 @@ impl Verb {
     ///
     /// # Errors
     /// No such group or user, a name that is taken or can't be one, or the database's.
-    pub(crate) async fn run(self, database: &Database, output: Format) -> Result<(), Failure> {
-        let administration = database.administration();
+    pub(crate) async fn run(self, place: &Place, output: Format) -> Result<(), Failure> {
         match self {
             Self::Add {
                 name,
@@ -96,7 +98,7 @@ impl Verb {
                     display,
                     second_factor_required,
                 };
-                add(database, output, &group, if_not_exists).await
+                add(place, output, &group, if_not_exists).await
             }
             Self::Edit {
                 name,
@@ -107,43 +109,27 @@ impl Verb {
                     let told = "nothing is named, so there is nothing to change";
                     return Err(Failure::Usage(told.to_owned()));
                 }
-                let changed =
-                    administration.change_group(&name, display.as_deref(), require_second_factor);
-                let changed = changed
-                    .await
-                    .map_err(advise("change it there and restart"))?;
-                warn_of_demand(database, &changed);
-                output.record(&ShownGroup::from(changed))
+                let changed = place
+                    .change_group(&name, display, require_second_factor)
+                    .await?;
+                warn_of_demand(place, &changed);
+                output.record(&changed)
             }
             Self::Remove { name, yes } => {
-                let members = administration.removable_group(&name).await;
-                let members = members.map_err(advise(REMOVAL))?.members;
-                let question = format!("Remove the group {name}, to which {members} belong?");
-                confirm(&question, yes)?;
-                let removed = administration.remove_group(&name).await;
-                removed.map_err(advise(REMOVAL))?;
+                place.remove_group(&name, yes).await?;
                 note(format_args!("{name} is removed"));
                 Ok(())
             }
-            Self::List => {
-                let groups = administration.groups().await?.into_iter();
-                output.list(&groups.map(ShownGroup::from).collect::<Vec<_>>())
-            }
-            Self::Show { name } => {
-                let (group, members) = administration.members(&name).await?;
-                output.record(&ShownMembers::of(group, members))
-            }
+            Self::List => output.list(&place.groups().await?),
+            Self::Show { name } => output.record(&place.group_with_members(&name).await?),
             Self::AddMember { group, user } => {
-                let member = administration.add_member(&group, &user).await?;
-                note(format_args!("{} belongs to {group}", member.username));
+                let member = place.add_member(&group, &user).await?;
+                note(format_args!("{member} belongs to {group}"));
                 Ok(())
             }
             Self::RemoveMember { group, user } => {
-                let member = administration.remove_member(&group, &user).await?;
-                note(format_args!(
-                    "{} does not belong to {group}",
-                    member.username
-                ));
+                let member = place.remove_member(&group, &user).await?;
+                note(format_args!("{member} does not belong to {group}"));
                 Ok(())
             }
         }
@@ -159,27 +145,31 @@ fn advise(advice: &'static str) -> impl Fn(Refused) -> Failure {
 }
 
 async fn add(
-    database: &Database,
+    place: &Place,
     output: Format,
     group: &Group,
     if_not_exists: bool,
 ) -> Result<(), Failure> {
-    let administration = database.administration();
-    let added = match administration.add_group(group).await {
-        Err(Refused::GroupTaken(name)) if if_not_exists => {
+    let name = &group.name;
+    let added = match place.add_group(group).await {
+        Err(taken @ Failure::Conflict(_)) if if_not_exists => {
+            let Ok(there) = place.group(name).await else {
+                return Err(taken);
+            };
             note(format_args!("{name} exists; nothing was changed"));
-            administration.group(&name).await?
+            there
         }
         added => added?,
     };
-    warn_of_demand(database, &added);
-    output.record(&ShownGroup::from(added))
+    warn_of_demand(place, &added);
+    output.record(&added)
 }
 
-/// Says what becomes of members who can't set up what the group demands.
-fn warn_of_demand(database: &Database, record: &GroupRecord) {
+/// Says what becomes of members who can't set up what the group demands, where the configuration says so.
+fn warn_of_demand(place: &Place, group: &ShownGroup) {
+    let Place::Here(database) = place else { return };
     let off = database.checked.config.login.second_factor == SecondFactor::Off;
-    if off && record.group.second_factor_required {
+    if off && group.require_second_factor {
         note(
             "warning: login.second_factor is off, so members who have no second factor can set none up, and are kept out of every app\n    \
              set it to \"offered\"",
@@ -187,8 +177,143 @@ fn warn_of_demand(database: &Database, record: &GroupRecord) {
     }
 }
 
+impl Place {
+    async fn groups(&self) -> Result<Vec<ShownGroup>, Failure> {
+        match self {
+            Self::Here(database) => {
+                let groups = database.administration().groups().await?.into_iter();
+                Ok(groups.map(ShownGroup::from).collect())
+            }
+            Self::There(server) => {
+                let found = server.list(&["groups"], &[], &Paging::ALL).await?;
+                Ok(found.rows)
+            }
+        }
+    }
+
+    async fn group(&self, name: &str) -> Result<ShownGroup, Failure> {
+        match self {
+            Self::Here(database) => Ok(database.administration().group(name).await?.into()),
+            Self::There(server) => server.get(&["groups", name], &[]).await,
+        }
+    }
+
+    async fn group_with_members(&self, name: &str) -> Result<ShownMembers, Failure> {
+        match self {
+            Self::Here(database) => {
+                let (group, members) = database.administration().members(name).await?;
+                let members = members.into_iter().map(ShownMember::from);
+                Ok(ShownMembers::of(group.into(), members.collect()))
+            }
+            Self::There(server) => {
+                let group = self.group(name).await?;
+                let path = ["groups", name, "members"];
+                let members = server.list(&path, &[], &Paging::ALL).await?;
+                Ok(ShownMembers::of(group, members.rows))
+            }
+        }
+    }
+
+    async fn add_group(&self, group: &Group) -> Result<ShownGroup, Failure> {
+        match self {
+            Self::Here(database) => Ok(database.administration().add_group(group).await?.into()),
+            Self::There(server) => {
+                let mut new = json!({
+                    "name": group.name,
+                    "require_second_factor": group.second_factor_required,
+                });
+                if let Some(display) = &group.display {
+                    new["display"] = display.as_str().into();
+                }
+                server.post_with(&["groups"], new).await
+            }
+        }
+    }
+
+    async fn change_group(
+        &self,
+        name: &str,
+        display: Option<String>,
+        require_second_factor: Option<bool>,
+    ) -> Result<ShownGroup, Failure> {
+        match self {
+            Self::Here(database) => {
+                let administration = database.administration();
+                let display = display.as_deref();
+                let changed =
+                    administration.change_group(name, None, display, require_second_factor);
+                let changed = changed
+                    .await
+                    .map_err(advise("change it there and restart"))?;
+                Ok(changed.into())
+            }
+            Self::There(server) => {
+                let path = ["groups", name];
+                let Seen { thing, state } = server.see::<ShownGroup>(&path).await?;
+                let before = thing;
+                let display = display.or(before.display).filter(|text| !text.is_empty());
+                let demand = require_second_factor.unwrap_or(before.require_second_factor);
+                let mut to = json!({ "require_second_factor": demand });
+                if let Some(display) = display {
+                    to["display"] = display.into();
+                }
+                server.put(&path, to, state).await
+            }
+        }
+    }
+
+    async fn remove_group(&self, name: &str, yes: bool) -> Result<(), Failure> {
+        let question =
+            |members: u64| format!("Remove the group {name}, to which {members} belong?");
+        match self {
+            Self::Here(database) => {
+                let administration = database.administration();
+                let found = administration.removable_group(name).await;
+                let found = found.map_err(advise(REMOVAL))?;
+                confirm(&question(found.members), yes)?;
+                let removed = administration.remove_group(name, None).await;
+                removed.map_err(advise(REMOVAL))
+            }
+            Self::There(server) => {
+                let path = ["groups", name];
+                let Seen { thing, state } = server.see::<ShownGroup>(&path).await?;
+                confirm(&question(thing.members), yes)?;
+                server.delete_seen(&path, state).await
+            }
+        }
+    }
+
+    /// Gives the username.
+    async fn add_member(&self, group: &str, user: &str) -> Result<String, Failure> {
+        match self {
+            Self::Here(database) => {
+                let added = database.administration().add_member(group, user).await?;
+                Ok(added.username)
+            }
+            Self::There(server) => {
+                server.place(&["groups", group, "members", user]).await?;
+                Ok(user.to_owned())
+            }
+        }
+    }
+
+    /// Gives the username.
+    async fn remove_member(&self, group: &str, user: &str) -> Result<String, Failure> {
+        match self {
+            Self::Here(database) => {
+                let removed = database.administration().remove_member(group, user).await?;
+                Ok(removed.username)
+            }
+            Self::There(server) => {
+                server.delete(&["groups", group, "members", user]).await?;
+                Ok(user.to_owned())
+            }
+        }
+    }
+}
+
 /// A group as shown.
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 struct ShownGroup {
     name: String,
     display: Option<String>,
@@ -250,27 +375,32 @@ struct ShownMembers {
 }
 
 /// A member as shown.
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 struct ShownMember {
     username: String,
     id: UserId,
     added_at: String,
 }
 
-impl ShownMembers {
-    fn of(record: GroupRecord, members: Vec<Member>) -> Self {
-        let members = members.into_iter().map(|member| ShownMember {
+impl From<Member> for ShownMember {
+    fn from(member: Member) -> Self {
+        Self {
             username: member.username,
             id: member.user,
             added_at: when(member.added_at),
-        });
+        }
+    }
+}
+
+impl ShownMembers {
+    fn of(group: ShownGroup, members: Vec<ShownMember>) -> Self {
         Self {
-            name: record.group.name,
-            display: record.group.display,
-            require_second_factor: record.group.second_factor_required,
-            declared: record.declared,
-            created_at: when(record.created_at),
-            members: members.collect(),
+            name: group.name,
+            display: group.display,
+            require_second_factor: group.require_second_factor,
+            declared: group.declared,
+            created_at: group.created_at,
+            members,
         }
     }
 }

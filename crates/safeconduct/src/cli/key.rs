@@ -7,6 +7,7 @@ use safeconduct_server::administration::Refused;
 use safeconduct_server::administration::keys::ListedKey;
 use safeconduct_server::keys::{Rotated, Rotating, RotationError, span};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::compromised::Compromised;
 use super::context::Context;
@@ -15,6 +16,7 @@ use super::failure::Failure;
 use super::master_key_rotation::RotateMaster;
 use super::output::{Format, Row, counted, note, when};
 use super::place::Place;
+use super::remote::Remote;
 
 /// What can be done with keys.
 #[derive(Debug, Subcommand)]
@@ -78,8 +80,10 @@ impl Verb {
                 }
                 Place::There(server) => output.list(&server.all::<ShownKey>(&["keys"]).await?),
             }),
-            Self::Rotate { which, now } => context
-                .on_database(async |database, output| rotate(database, output, which, now).await),
+            Self::Rotate { which, now } => context.on_place(async |place, output| match place {
+                Place::Here(database) => rotate(database, output, which, now).await,
+                Place::There(server) => rotate_by_api(server, output, which, now).await,
+            }),
             Self::RotateMaster(rotation) => context
                 .on_connected(async |connected, output| rotation.run(connected, output).await),
             Self::Compromised(loss) => {
@@ -176,6 +180,56 @@ async fn rotate(
             .map(ShownKey::from)
             .collect::<Vec<_>>(),
     )
+}
+
+/// What came of a rotation, as a server tells it.
+#[derive(Deserialize)]
+struct ToldRotation {
+    steps: Vec<ToldStep>,
+    keys: Vec<ShownKey>,
+}
+
+#[derive(Deserialize)]
+struct ToldStep {
+    which: String,
+    done: String,
+    detail: Option<String>,
+}
+
+async fn rotate_by_api(
+    server: &Remote,
+    output: Format,
+    which: Option<Which>,
+    at_once: bool,
+) -> Result<(), Failure> {
+    let mut asked = json!({ "now": at_once });
+    if let Some(Which(rotating)) = which {
+        asked["which"] = name_of(rotating).into();
+    }
+    let told: ToldRotation = server.post_with(&["keys", "rotate"], asked).await?;
+    let mut early = Ok(());
+    for ToldStep {
+        which,
+        done,
+        detail,
+    } in told.steps
+    {
+        let detail = detail
+            .map(|detail| format!(": {detail}"))
+            .unwrap_or_default();
+        let step = match done.as_str() {
+            "published" => Ok(format!("{which}: the next key is there{detail}")),
+            "used" => Ok(format!("{which}: the next key is used from now on")),
+            _ => Err(Failure::Conflict(format!("{which}{detail}"))),
+        };
+        // Others may be due.
+        match step {
+            Ok(said) => note(said),
+            Err(failure) => early = early.and(Err(failure)),
+        }
+    }
+    early?;
+    output.list(&told.keys)
 }
 
 const fn name_of(rotating: Rotating) -> &'static str {

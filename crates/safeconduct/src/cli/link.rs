@@ -3,10 +3,11 @@
 use safeconduct_protocol::claims::PersonClaims;
 use safeconduct_protocol::ids::UserId;
 use safeconduct_protocol::link::LinkPurpose;
+use safeconduct_protocol::secret::Secret;
 use safeconduct_protocol::sign_up::SignUp;
 use safeconduct_server::administration::Refused;
 use safeconduct_server::administration::links::MadeLink;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::claims::NamedClaims;
 use super::database::Database;
@@ -21,6 +22,55 @@ struct ShownLink<'a> {
     purpose: &'static str,
     link: &'a str,
     expires_at: String,
+}
+
+/// A link for another password, as a server tells of it.
+#[derive(Deserialize)]
+pub(super) struct ToldLink {
+    username: String,
+    id: UserId,
+    link: Secret,
+    expires_at: String,
+}
+
+impl ToldLink {
+    /// Prints it.
+    ///
+    /// # Errors
+    /// Standard output can't be written.
+    pub(super) fn show(self, output: Format) -> Result<(), Failure> {
+        let purpose = LinkPurpose::Recover;
+        ShownLink {
+            username: &self.username,
+            id: &self.id,
+            purpose: purpose.name(),
+            link: self.link.expose(),
+            expires_at: self.expires_at,
+        }
+        .show(purpose, output)
+    }
+}
+
+impl ShownLink<'_> {
+    fn show(&self, purpose: LinkPurpose, output: Format) -> Result<(), Failure> {
+        let what = match purpose {
+            LinkPurpose::Invite => "chooses a password or a passkey",
+            LinkPurpose::Recover
+            | LinkPurpose::ChangeAddress
+            | LinkPurpose::SignUp
+            | LinkPurpose::SignUpInvite => {
+                "chooses another password or passkey, and is signed out everywhere by that,"
+            }
+        };
+        note(format_args!(
+            "{} {what} at this address, once, until {}",
+            self.username, self.expires_at
+        ));
+        match output {
+            Format::Table => write_out(self.link),
+            Format::Json => output.record(self),
+        }
+    }
 }
 
 /// A link to sign up as shown.
@@ -180,27 +230,12 @@ fn show(output: Format, made: &MadeLink) -> Result<(), Failure> {
     if made.added {
         note(format_args!("{name} is added, and can't sign in yet"));
     }
-    let what = match made.purpose {
-        LinkPurpose::Invite => "chooses a password or a passkey",
-        LinkPurpose::Recover
-        | LinkPurpose::ChangeAddress
-        | LinkPurpose::SignUp
-        | LinkPurpose::SignUpInvite => {
-            "chooses another password or passkey, and is signed out everywhere by that,"
-        }
-    };
-    note(format_args!(
-        "{name} {what} at this address, once, until {}",
-        when(made.expires_at)
-    ));
-    match output {
-        Format::Table => write_out(made.url.expose()),
-        Format::Json => output.record(&ShownLink {
-            username: name,
-            id: &made.user,
-            purpose: made.purpose.name(),
-            link: made.url.expose(),
-            expires_at: when(made.expires_at),
-        }),
+    ShownLink {
+        username: name,
+        id: &made.user,
+        purpose: made.purpose.name(),
+        link: made.url.expose(),
+        expires_at: when(made.expires_at),
     }
+    .show(made.purpose, output)
 }

@@ -5,6 +5,7 @@ mod audit;
 mod check;
 mod claims;
 mod client;
+mod client_record;
 mod compromised;
 mod consent;
 mod console;
@@ -209,7 +210,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Migrate(migrate) => migrate.run(&context),
         Command::Copy(copy) => copy.run(&context),
         Command::Client(verb) => {
-            context.on_database(async |database, output| verb.run(database, output).await)
+            context.on_place(async |place, output| verb.run(place, output).await)
         }
         Command::User(verb) => {
             context.on_place(async |place, output| verb.run(place, output).await)
@@ -218,10 +219,10 @@ fn run(cli: Cli) -> Result<(), Failure> {
             context.on_database(async |database, output| from.run(database, output).await)
         }
         Command::Group(verb) => {
-            context.on_database(async |database, output| verb.run(database, output).await)
+            context.on_place(async |place, output| verb.run(place, output).await)
         }
         Command::Admin(verb) => {
-            context.on_database(async |database, output| verb.run(database, output).await)
+            context.on_place(async |place, output| verb.run(place, output).await)
         }
         Command::Session(verb) => {
             context.on_place(async |place, output| verb.run(place, output).await)

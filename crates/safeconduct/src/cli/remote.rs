@@ -3,11 +3,12 @@
 use std::io::{self, IsTerminal as _};
 use std::sync::{Mutex, PoisonError};
 
-use http::{Method, StatusCode};
+use http::{Method, StatusCode, header};
 use safeconduct_client::native::Native;
 use safeconduct_client::{ApiResponse, ErrorKind, Session};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use url::Url;
 
 use super::contexts::{Asked, Contexts, Known};
@@ -42,6 +43,15 @@ struct ValueProblem {
 struct Asking {
     method: Method,
     url: Url,
+    body: Option<Value>,
+    /// The state of the thing that it goes ahead from.
+    seen: Option<String>,
+}
+
+/// Something that a server gave, and the state that it is in.
+pub(crate) struct Seen<T> {
+    pub(crate) thing: T,
+    pub(crate) state: String,
 }
 
 impl Remote {
@@ -82,12 +92,23 @@ impl Remote {
         path: &[&str],
         query: &[(&str, Option<String>)],
     ) -> Result<T, Failure> {
-        let answer = self.answer(Method::GET, path, query).await?;
-        serde_json::from_slice(answer.bytes()).map_err(|error| {
-            let at = format!("line {} column {}", error.line(), error.column());
-            Failure::Failed(format!(
-                "the server answers in another form than this program knows, at {at}: are they of one release?"
-            ))
+        let asking = self.asking(Method::GET, path, query)?;
+        read(&self.answer(asking).await?)
+    }
+
+    /// Reads what is at `path`, and the state that it is in.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub(crate) async fn see<T: DeserializeOwned>(&self, path: &[&str]) -> Result<Seen<T>, Failure> {
+        let answer = self.answer(self.asking(Method::GET, path, &[])?).await?;
+        let tag = answer.headers().get(header::ETAG);
+        Ok(Seen {
+            thing: read(&answer)?,
+            state: tag
+                .and_then(|tag| tag.to_str().ok())
+                .unwrap_or_default()
+                .to_owned(),
         })
     }
 
@@ -96,7 +117,45 @@ impl Remote {
     /// # Errors
     /// As [`get`](Self::get).
     pub(crate) async fn post(&self, path: &[&str]) -> Result<(), Failure> {
-        self.answer(Method::POST, path, &[]).await.map(drop)
+        let asking = self.asking(Method::POST, path, &[])?;
+        self.answer(asking).await.map(drop)
+    }
+
+    /// Has something done with `body`, and reads what came of it.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub(crate) async fn post_with<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        body: Value,
+    ) -> Result<T, Failure> {
+        let asking = self.asking(Method::POST, path, &[])?.with(body);
+        read(&self.answer(asking).await?)
+    }
+
+    /// Puts something at `path`, from the state that it was `seen` in.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get); it was changed since.
+    pub(crate) async fn put<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        body: Value,
+        seen: String,
+    ) -> Result<T, Failure> {
+        let asking = self.asking(Method::PUT, path, &[])?;
+        let asking = asking.with(body).from(seen);
+        read(&self.answer(asking).await?)
+    }
+
+    /// Puts something at `path` that its address says whole.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub(crate) async fn place(&self, path: &[&str]) -> Result<(), Failure> {
+        let asking = self.asking(Method::PUT, path, &[])?;
+        self.answer(asking).await.map(drop)
     }
 
     /// Takes away what is at `path`.
@@ -104,7 +163,31 @@ impl Remote {
     /// # Errors
     /// As [`get`](Self::get).
     pub(crate) async fn delete(&self, path: &[&str]) -> Result<(), Failure> {
-        self.answer(Method::DELETE, path, &[]).await.map(drop)
+        let asking = self.asking(Method::DELETE, path, &[])?;
+        self.answer(asking).await.map(drop)
+    }
+
+    /// Takes away what is at `path`, from the state that it was `seen` in.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get); it was changed since.
+    pub(crate) async fn delete_seen(&self, path: &[&str], seen: String) -> Result<(), Failure> {
+        let asking = self.asking(Method::DELETE, path, &[])?.from(seen);
+        self.answer(asking).await.map(drop)
+    }
+
+    fn asking(
+        &self,
+        method: Method,
+        path: &[&str],
+        query: &[(&str, Option<String>)],
+    ) -> Result<Asking, Failure> {
+        Ok(Asking {
+            method,
+            url: self.url(path, query)?,
+            body: None,
+            seen: None,
+        })
     }
 
     fn url(&self, path: &[&str], query: &[(&str, Option<String>)]) -> Result<Url, Failure> {
@@ -126,14 +209,7 @@ impl Remote {
     }
 
     /// Sends a request. Where the server wants the person to sign in again, a person at a terminal does so, once.
-    async fn answer(
-        &self,
-        method: Method,
-        path: &[&str],
-        query: &[(&str, Option<String>)],
-    ) -> Result<ApiResponse, Failure> {
-        let url = self.url(path, query)?;
-        let asking = Asking { method, url };
+    async fn answer(&self, asking: Asking) -> Result<ApiResponse, Failure> {
         let answer = asking.send(&self.session()).await?;
         let Some(asked) = answer.step_up() else {
             return judged(answer, &self.context);
@@ -151,10 +227,41 @@ impl Remote {
 }
 
 impl Asking {
+    fn with(self, body: Value) -> Self {
+        Self {
+            body: Some(body),
+            ..self
+        }
+    }
+
+    fn from(self, seen: String) -> Self {
+        Self {
+            seen: Some(seen),
+            ..self
+        }
+    }
+
     async fn send(&self, session: &Session) -> Result<ApiResponse, Failure> {
         let (method, url) = (self.method.clone(), self.url.as_str());
-        Ok(session.api().request(method, url).await?)
+        let mut request = session.api().request(method, url);
+        if let Some(body) = &self.body {
+            request = request.json(body);
+        }
+        if let Some(seen) = &self.seen {
+            request = request.header(header::IF_MATCH, seen);
+        }
+        Ok(request.await?)
     }
+}
+
+/// What an answer says, in the form that the commands know.
+fn read<T: DeserializeOwned>(answer: &ApiResponse) -> Result<T, Failure> {
+    serde_json::from_slice(answer.bytes()).map_err(|error| {
+        let at = format!("line {} column {}", error.line(), error.column());
+        Failure::Failed(format!(
+            "the server answers in another form than this program knows, at {at}: are they of one release?"
+        ))
+    })
 }
 
 /// The answer, unless it is a refusal.

@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use clap::Subcommand;
 use safeconduct_protocol::claims::PersonClaims;
 use safeconduct_server::administration::Refused;
+use serde_json::json;
 
 use super::claims::NamedClaims;
 use super::database::Database;
 use super::failure::Failure;
 use super::import;
-use super::link::{self, Way};
+use super::link::{self, ToldLink, Way};
 use super::output::{Format, note};
 use super::page::{Paging, say_more};
 use super::place::{Listed, Place, only_here};
@@ -228,8 +229,33 @@ impl Verb {
                 let found: ToldUser = server.get(&["users", &user], &[]).await?;
                 output.list(&found.passkeys)
             }
+            Self::Recover { user, mail: false } => {
+                let asked = json!({ "purpose": "recover" });
+                let made: ToldLink = server.post_with(&["users", &user, "links"], asked).await?;
+                made.show(output)
+            }
+            Self::RemoveSecondFactor { user, yes } => {
+                let found: ToldUser = server.get(&["users", &user], &[]).await?;
+                let (name, id) = found.name_and_id();
+                confirm(&take_second_factor(&name), yes)?;
+                server
+                    .delete(&["users", id.as_str(), "authenticator"])
+                    .await?;
+                note(format_args!("{name} signs in with the password alone"));
+                Ok(())
+            }
+            Self::RemovePasskey { user, passkey, yes } => {
+                let found: ToldUser = server.get(&["users", &user], &[]).await?;
+                let (name, id) = found.name_and_id();
+                confirm(&take_passkey(&passkey, &name), yes)?;
+                server
+                    .delete(&["users", id.as_str(), "passkeys", &passkey])
+                    .await?;
+                note(format_args!("{passkey} signs {name} in no more"));
+                Ok(())
+            }
             _ => Err(only_here(
-                "it shows users, locks and unlocks them; SCIM makes and changes them",
+                "SCIM makes, changes and deletes users; the API helps them back in and keeps them out",
             )),
         }
     }
@@ -368,6 +394,14 @@ async fn set_password(
     Ok(())
 }
 
+fn take_second_factor(name: &str) -> String {
+    format!("Take the second factor of {name} away?")
+}
+
+fn take_passkey(passkey: &str, name: &str) -> String {
+    format!("Take the passkey {passkey} of {name} away?")
+}
+
 async fn remove_second_factor(database: &Database, user: &str, yes: bool) -> Result<(), Failure> {
     let administration = database.administration();
     let (found, factor) = administration.second_factor(user).await?;
@@ -375,7 +409,7 @@ async fn remove_second_factor(database: &Database, user: &str, yes: bool) -> Res
     if factor.is_none() {
         return Err(Refused::NoSecondFactor(name.clone()).into());
     }
-    confirm(&format!("Take the second factor of {name} away?"), yes)?;
+    confirm(&take_second_factor(name), yes)?;
     // By the id: while the question stood, the name may have become another user's.
     administration
         .remove_second_factor(found.id.as_str())
@@ -393,7 +427,7 @@ async fn remove_passkey(
     let administration = database.administration();
     let (found, passkey) = administration.passkey(user, passkey).await?;
     let (name, called) = (&found.username, &passkey.name);
-    confirm(&format!("Take the passkey {called} of {name} away?"), yes)?;
+    confirm(&take_passkey(called, name), yes)?;
     // By the id: while the question stood, the name may have become another user's.
     administration
         .remove_passkey(found.id.as_str(), &passkey)

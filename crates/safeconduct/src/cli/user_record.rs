@@ -63,6 +63,11 @@ impl ToldUser {
         user
     }
 
+    /// The name that they sign in with, and the id.
+    pub(super) fn name_and_id(self) -> (String, UserId) {
+        (self.user.username, self.user.id)
+    }
+
     /// The second factor.
     pub(super) fn second_factor(self) -> ShownSecondFactor {
         ShownSecondFactor {

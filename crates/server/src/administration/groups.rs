@@ -1,6 +1,6 @@
 //! Groups: made, changed and removed; who belongs to them, and what names they may have.
 
-use safeconduct_protocol::{administration::GROUP, precis};
+use safeconduct_protocol::administration::GROUP;
 use safeconduct_store::{Group, GroupRecord, Member, Membership, StoreError, UserRecord};
 
 use super::{Administration, Page, Refused, users::is_unseen};
@@ -17,6 +17,15 @@ impl Administration<'_> {
     /// The database's.
     pub async fn groups(&self) -> Result<Vec<GroupRecord>, Refused> {
         Ok(self.store.groups().await?)
+    }
+
+    /// A page of them; it begins behind a name.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn groups_page(&self, page: &Page<'_>) -> Result<Vec<GroupRecord>, Refused> {
+        let after = page.after.unwrap_or_default();
+        Ok(self.store.groups_behind(after, page.limit).await?)
     }
 
     /// The group of that name.
@@ -38,7 +47,7 @@ impl Administration<'_> {
         Ok((found, members))
     }
 
-    /// A page of who belongs to a group, by name; it begins behind a username.
+    /// A page of who belongs to a group, by their ids; it begins behind one.
     ///
     /// # Errors
     /// There is no such group, or the database's.
@@ -48,8 +57,8 @@ impl Administration<'_> {
         page: &Page<'_>,
     ) -> Result<Vec<Member>, Refused> {
         self.group(group).await?;
-        let after = page.after.map(precis::username_key).unwrap_or_default();
-        let found = self.store.members_behind(group, &after, page.limit);
+        let after = page.after.unwrap_or_default();
+        let found = self.store.members_behind(group, after, page.limit);
         Ok(found.await?)
     }
 
@@ -67,13 +76,14 @@ impl Administration<'_> {
         }
     }
 
-    /// Changes what is named of a group; an empty `display` is none.
+    /// Changes what is named of a group; an empty `display` is none. With the version that was `seen`, only from that one.
     ///
     /// # Errors
-    /// There is no such group, the configuration declares it, what it is to be called can't be, or the database's.
+    /// There is no such group, the configuration declares it, what it is to be called can't be, it was changed since, or the database's.
     pub async fn change_group(
         &self,
         name: &str,
+        seen: Option<i64>,
         display: Option<&str>,
         second_factor_required: Option<bool>,
     ) -> Result<GroupRecord, Refused> {
@@ -81,10 +91,9 @@ impl Administration<'_> {
         if let Some(display) = display.filter(|display| !display.is_empty()) {
             check_display(display).map_err(Refused::Unfit)?;
         }
-        let changed = self
-            .store
-            .change_group(name, display, second_factor_required, self.now);
-        self.changed_group(changed.await, name).await?;
+        let to = (display, second_factor_required);
+        let changed = self.store.change_group_as_seen(name, seen, to, self.now);
+        self.changed_group(changed.await, name, seen).await?;
         self.group(name).await
     }
 
@@ -100,14 +109,14 @@ impl Administration<'_> {
         }
     }
 
-    /// Removes a group.
+    /// Removes a group. With the version that was `seen`, only from that one.
     ///
     /// # Errors
-    /// As for [`removable_group`](Self::removable_group).
-    pub async fn remove_group(&self, name: &str) -> Result<(), Refused> {
+    /// As for [`removable_group`](Self::removable_group); it was changed since.
+    pub async fn remove_group(&self, name: &str, seen: Option<i64>) -> Result<(), Refused> {
         is_free(name)?;
-        let removed = self.store.remove_group(name, self.now).await;
-        self.changed_group(removed, name).await
+        let removed = self.store.remove_group_as_seen(name, seen, self.now).await;
+        self.changed_group(removed, name, seen).await
     }
 
     /// The write says whether the group was changed; why it was not is looked up behind it.
@@ -115,11 +124,15 @@ impl Administration<'_> {
         &self,
         changed: Result<(), StoreError>,
         name: &str,
+        seen: Option<i64>,
     ) -> Result<(), Refused> {
         match changed {
             Err(StoreError::NotFound(_)) => {
                 self.removable_group(name).await?;
-                Err(Refused::Raced(name.to_owned()))
+                Err(match seen {
+                    Some(_) => Refused::Changed(name.to_owned()),
+                    None => Refused::Raced(name.to_owned()),
+                })
             }
             other => Ok(other?),
         }

@@ -3,14 +3,14 @@
 
 use std::sync::LazyLock;
 
-use http::{Method, header};
-use safeconduct_protocol::{error::Reason, registration::Registration};
+use http::Method;
+use safeconduct_protocol::registration::Registration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{
-    operation::{Call, Done, Nothing, Operation},
+    operation::{Call, Done, Nothing, Operation, etag},
     paging::Paging,
     problem::Problem,
     shown::{Client, List},
@@ -167,10 +167,6 @@ fn secrets_and_state() -> Vec<Operation> {
     ]
 }
 
-fn etag(version: i64) -> String {
-    format!("\"{version}\"")
-}
-
 async fn list(call: Call, asked: ClientsAsked, _: Nothing) -> Result<Done<List<Client>>, Problem> {
     let paging = Paging::of(&call, asked.limit, asked.cursor.as_deref())?;
     let found = call.administration().clients_page(&paging.page()).await?;
@@ -213,7 +209,7 @@ async fn replace(call: Call, _: Nothing, asked: ClientDocument) -> Result<Done<C
     refuse_unknown(&asked.members)?;
     let administration = call.administration();
     let id = call.path("client");
-    let seen = seen(&call, id).await?;
+    let seen = call.seen(administration.client(id).await?.version)?;
     if asked.client_id.as_deref().is_some_and(|named| named != id) {
         return Err(Problem::of_value("/client_id", "it is another client's"));
     }
@@ -226,11 +222,9 @@ async fn replace(call: Call, _: Nothing, asked: ClientDocument) -> Result<Done<C
 }
 
 async fn delete(call: Call, _: Nothing, _: Nothing) -> Result<Done<Nothing>, Problem> {
-    let id = call.path("client");
-    let seen = seen(&call, id).await?;
-    call.administration()
-        .delete_client_as_seen(id, seen)
-        .await?;
+    let (administration, id) = (call.administration(), call.path("client"));
+    let seen = call.seen(administration.client(id).await?.version)?;
+    administration.delete_client_as_seen(id, seen).await?;
     Ok(Done::new(Nothing {}))
 }
 
@@ -288,21 +282,6 @@ fn refuse_unknown(members: &Map<String, Value>) -> Result<(), Problem> {
             "there is no such member",
         )),
         None => Ok(()),
-    }
-}
-
-/// The version that the caller has seen, if that is the current one (RFC 9110 §13.1.1). Whether it still is, the write says.
-async fn seen(call: &Call, id: &str) -> Result<i64, Problem> {
-    let mut sent = call.headers.get_all(header::IF_MATCH).iter();
-    let Some(value) = sent.next() else {
-        return Err(Reason::PreconditionMissing.into());
-    };
-    let current = call.administration().client(id).await?.version;
-    let text = value.to_str().unwrap_or_default();
-    let names = |tag: &str| tag.trim() == "*" || tag.trim() == etag(current);
-    match sent.next().is_none() && text.split(',').any(names) {
-        true => Ok(current),
-        false => Err(Problem::new(Reason::PreconditionFailed).with_etag(etag(current))),
     }
 }
 

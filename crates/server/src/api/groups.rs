@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    operation::{Call, Done, Nothing, Operation},
+    operation::{Call, Done, Nothing, Operation, etag},
     paging::Paging,
     problem::Problem,
     shown::{List, Time},
@@ -24,7 +24,7 @@ pub(super) struct Group {
     require_second_factor: bool,
     /// Whether the configuration declares it: then it changes there, and its members here.
     declared: bool,
-    /// How many users belong to it.
+    /// How many users belong to it; 1000 are as many or more.
     members: u64,
     /// When it was made.
     created_at: Time,
@@ -120,7 +120,8 @@ fn of_groups() -> Vec<Operation> {
                 "Change what a group is called and demands; its name stays",
             ),
             change,
-        ),
+        )
+        .conditional(),
         Operation::new(
             Method::DELETE,
             ONE,
@@ -129,7 +130,8 @@ fn of_groups() -> Vec<Operation> {
                 "Remove a group: its members stay users, and what they used by it alone ends",
             ),
             delete,
-        ),
+        )
+        .conditional(),
     ]
 }
 
@@ -140,7 +142,7 @@ fn of_members() -> Vec<Operation> {
         Operation::new(
             Method::GET,
             ALL,
-            ("listMembers", "Who belongs to a group, by name"),
+            ("listMembers", "Who belongs to a group, by their ids"),
             members,
         ),
         Operation::new(
@@ -169,23 +171,8 @@ fn address(name: &str) -> String {
 
 async fn list(call: Call, asked: PageAsked, _: Nothing) -> Result<Done<List<Group>>, Problem> {
     let paging = Paging::of(&call, asked.limit, asked.cursor.as_deref())?;
-    let mut found = call.administration().groups().await?;
-    // By its bytes, as the cursor says where a page begins: the database may have another order.
-    found.sort_by(|one, other| one.group.name.cmp(&other.group.name));
-    let behind = |record: &GroupRecord| {
-        paging
-            .after()
-            .is_none_or(|after| record.group.name.as_str() > after)
-    };
-    let found = found
-        .into_iter()
-        .filter(behind)
-        .take(paging.limit() as usize + 1);
-    let list = paging.list(
-        found.collect(),
-        |record| record.group.name.clone(),
-        Group::from,
-    )?;
+    let found = call.administration().groups_page(&paging.page()).await?;
+    let list = paging.list(found, |record| record.group.name.clone(), Group::from)?;
     Ok(Done::new(list))
 }
 
@@ -196,32 +183,32 @@ async fn create(call: Call, _: Nothing, new: NewGroup) -> Result<Done<Group>, Pr
         second_factor_required: new.require_second_factor,
     };
     let made = call.administration().add_group(&group).await?;
-    let location = address(&made.group.name);
-    Ok(Done::new(made.into()).at(location))
+    let (location, version) = (address(&made.group.name), made.version);
+    Ok(Done::new(made.into()).in_state(etag(version)).at(location))
 }
 
 async fn show(call: Call, _: Nothing, _: Nothing) -> Result<Done<Group>, Problem> {
     let found = call.administration().group(call.path("group")).await?;
-    Ok(Done::new(found.into()))
+    let version = found.version;
+    Ok(Done::new(found.into()).in_state(etag(version)))
 }
 
 async fn change(call: Call, _: Nothing, to: ChangedGroup) -> Result<Done<Group>, Problem> {
     // An empty one takes it away.
     let display = to.display.unwrap_or_default();
-    let changed = call
-        .administration()
-        .change_group(
-            call.path("group"),
-            Some(&display),
-            Some(to.require_second_factor),
-        )
-        .await?;
-    Ok(Done::new(changed.into()))
+    let (administration, name) = (call.administration(), call.path("group"));
+    let seen = Some(call.seen(administration.group(name).await?.version)?);
+    let demand = Some(to.require_second_factor);
+    let changed = administration.change_group(name, seen, Some(&display), demand);
+    let changed = changed.await?;
+    let version = changed.version;
+    Ok(Done::new(changed.into()).in_state(etag(version)))
 }
 
 async fn delete(call: Call, _: Nothing, _: Nothing) -> Result<Done<Nothing>, Problem> {
-    let name = call.path("group");
-    call.administration().remove_group(name).await?;
+    let (administration, name) = (call.administration(), call.path("group"));
+    let seen = Some(call.seen(administration.group(name).await?.version)?);
+    administration.remove_group(name, seen).await?;
     Ok(Done::new(Nothing {}))
 }
 
@@ -235,7 +222,7 @@ async fn members(
         .administration()
         .members_behind(call.path("group"), &paging.page())
         .await?;
-    let list = paging.list(found, |member| member.username.clone(), GroupMember::from)?;
+    let list = paging.list(found, |member| member.user.to_string(), GroupMember::from)?;
     Ok(Done::new(list))
 }
 

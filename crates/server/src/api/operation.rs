@@ -94,6 +94,23 @@ impl Call {
         found.map_or("", |(_, value)| value.as_str())
     }
 
+    /// The version that the caller has seen (RFC 9110 §13.1.1), if that is the `current` one. Whether it still is, the write says.
+    ///
+    /// # Errors
+    /// 428 without `If-Match`; 412 with another version in it.
+    pub(super) fn seen(&self, current: i64) -> Result<i64, Problem> {
+        let mut sent = self.headers.get_all(header::IF_MATCH).iter();
+        let Some(value) = sent.next() else {
+            return Err(Reason::PreconditionMissing.into());
+        };
+        let text = value.to_str().unwrap_or_default();
+        let names = |tag: &str| tag.trim() == "*" || tag.trim() == etag(current);
+        match sent.next().is_none() && text.split(',').any(names) {
+            true => Ok(current),
+            false => Err(Problem::new(Reason::PreconditionFailed).with_etag(etag(current))),
+        }
+    }
+
     /// The verbs, in the hands of who asks.
     pub(super) fn administration(&self) -> Administration<'_> {
         let settings = self.server.settings();
@@ -116,6 +133,11 @@ impl Call {
             now: self.now,
         }
     }
+}
+
+/// The tag of a version.
+pub(super) fn etag(version: i64) -> String {
+    format!("\"{version}\"")
 }
 
 type Handler = Arc<dyn Fn(Call, Value, Option<Value>) -> Answering + Send + Sync>;

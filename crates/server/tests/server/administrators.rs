@@ -484,10 +484,10 @@ async fn the_group_of_administrators_is_changed_by_its_own_verbs_alone() {
             for refused in [
                 verbs.add_group(&group).await.map(|_| ()),
                 verbs
-                    .change_group("administrators", None, Some(false))
+                    .change_group("administrators", None, None, Some(false))
                     .await
                     .map(|_| ()),
-                verbs.remove_group("administrators").await,
+                verbs.remove_group("administrators", None).await,
                 verbs.add_member("administrators", "bob").await.map(|_| ()),
                 verbs
                     .remove_member("administrators", "ada")
