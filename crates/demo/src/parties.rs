@@ -163,7 +163,7 @@ async fn serve(bound: Bound, router: Router, mut stopping: watch::Receiver<bool>
     listener::serve(
         bound.listeners.into_iter().map(Into::into).collect(),
         router,
-        limits,
+        limits.into(),
         telemetry,
         cross_origin,
         stopped,

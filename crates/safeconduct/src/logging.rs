@@ -7,8 +7,18 @@ use tracing_subscriber::EnvFilter;
 use crate::config::{Log, LogFormat};
 use crate::json_lines::JsonLines;
 
+/// What a log that runs tells, and can be told to tell.
+pub(crate) struct Level(Box<dyn Fn(EnvFilter) + Send + Sync>);
+
+impl Level {
+    /// Another level, which was understood when its configuration was checked.
+    pub(crate) fn set(&self, level: &str) {
+        (self.0)(EnvFilter::new(level));
+    }
+}
+
 /// Starts the log of a server.
-pub(crate) fn start(log: &Log) {
+pub(crate) fn start(log: &Log) -> Level {
     // The level was understood when the configuration was checked.
     let filter = EnvFilter::new(&log.level);
     let by_terminal = if io::stderr().is_terminal() {
@@ -22,13 +32,22 @@ pub(crate) fn start(log: &Log) {
         // the complaint about it would panic.
         .log_internal_errors(false)
         .with_env_filter(filter);
+    // Setting a level fails only where the log is gone.
     match log.format.unwrap_or(by_terminal) {
-        LogFormat::Pretty => lines
-            .compact()
-            .with_target(false)
-            .with_ansi(colours())
-            .init(),
-        LogFormat::Json => lines.json().event_format(JsonLines).init(),
+        LogFormat::Pretty => {
+            let lines = lines.compact().with_target(false).with_ansi(colours());
+            let lines = lines.with_filter_reloading();
+            let filter = lines.reload_handle();
+            lines.init();
+            Level(Box::new(move |level| drop(filter.reload(level))))
+        }
+        LogFormat::Json => {
+            let lines = lines.json().event_format(JsonLines);
+            let lines = lines.with_filter_reloading();
+            let filter = lines.reload_handle();
+            lines.init();
+            Level(Box::new(move |level| drop(filter.reload(level))))
+        }
     }
 }
 

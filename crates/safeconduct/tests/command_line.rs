@@ -1653,12 +1653,12 @@ fn a_declared_client_changes_in_the_file_alone() {
     assert_snapshot!(directory.prints(&["client", "rotate-secret", "api"]), @"
     exit 5
     err: api is declared in the configuration
-    err:     write the new secret to its secret_file and restart: the old one is dead a second later
+    err:     write the new secret to its secret_file and reload (SIGHUP): the old one is dead a second later
     ");
     assert_snapshot!(directory.prints(&["client", "edit", "api", "--name", "API"]), @"
     exit 5
     err: api is declared in the configuration
-    err:     change it there and restart
+    err:     change it there and reload (SIGHUP)
     ");
     assert_snapshot!(directory.prints(&["client", "delete", "api", "--yes"]), @"
     exit 5
@@ -1701,12 +1701,12 @@ fn a_declared_group_changes_in_the_file_alone_but_for_its_members() {
     assert_snapshot!(directory.prints(&["group", "edit", "staff", "--require-second-factor", "false"]), @"
     exit 5
     err: staff is declared in the configuration
-    err:     change it there and restart
+    err:     change it there and reload (SIGHUP)
     ");
     assert_snapshot!(directory.prints(&["group", "remove", "staff", "--yes"]), @"
     exit 5
     err: staff is declared in the configuration
-    err:     take it out of the file and restart first
+    err:     take it out of the file and reload (SIGHUP) first
     ");
     directory.run_with_input(&["user", "add", "ada", "--stdin"], "correct horse\n");
     assert_snapshot!(directory.prints(&["group", "add-member", "staff", "ada"]), @"

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use safeconduct_protocol::{
     clock::Clock,
     error::Refusal,
@@ -55,6 +56,7 @@ struct Parts {
     time: Timekeeper,
     last_readiness: LastReadiness,
     name: String,
+    declared: ArcSwap<Vec<ClientId>>,
 }
 
 impl AsRef<Settings> for Server {
@@ -146,6 +148,7 @@ impl Server {
             time: Timekeeper::start(clock, &store).await?,
             last_readiness: LastReadiness::default(),
             name: name(),
+            declared: ArcSwap::from_pointee(declared_of(&settings)),
             settings,
             store,
             catalog,
@@ -155,6 +158,16 @@ impl Server {
     /// The settings it was made with.
     pub fn settings(&self) -> &Settings {
         &self.0.settings
+    }
+
+    /// The clients that the configuration declares, and is the place to change.
+    pub(crate) fn declared(&self) -> Arc<Vec<ClientId>> {
+        self.0.declared.load_full()
+    }
+
+    /// The configuration declares these clients from now on.
+    pub fn declare(&self, clients: Vec<ClientId>) {
+        self.0.declared.store(Arc::new(clients));
     }
 
     /// Its store.
@@ -384,4 +397,11 @@ impl<'s> Exchange<'s> {
     pub(crate) fn era(&self) -> i64 {
         self.catalog.cluster.era
     }
+}
+
+fn declared_of(settings: &Settings) -> Vec<ClientId> {
+    let administration = settings.administration.iter();
+    administration
+        .flat_map(|settings| settings.declared.clone())
+        .collect()
 }

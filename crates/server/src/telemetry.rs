@@ -35,6 +35,7 @@ const PASSWORD_HASH_WORK: &str = "safeconduct_password_hash_work_total";
 const CONNECTIONS: &str = "safeconduct_connections";
 const TLS_HANDSHAKES_FAILED: &str = "safeconduct_tls_handshakes_failed_total";
 const CERTIFICATE_ENDS: &str = "safeconduct_certificate_ends_timestamp_seconds";
+const RELOADS: &str = "safeconduct_reloads_total";
 const NOT_READY: &str = "safeconduct_not_ready";
 const CLOCK_OFFSET: &str = "safeconduct_clock_offset_seconds";
 const CATALOG_AGE: &str = "safeconduct_catalog_age_seconds";
@@ -92,6 +93,9 @@ impl Telemetry {
         telemetry.clock_offset(0);
         telemetry.add(REFRESH_REUSE, [], 0);
         telemetry.add(TLS_HANDSHAKES_FAILED, [], 0);
+        for outcome in ["done", "refused"] {
+            telemetry.add(RELOADS, [("outcome", outcome)], 0);
+        }
         telemetry
     }
 
@@ -231,6 +235,11 @@ impl Telemetry {
         self.gauge(CERTIFICATE_ENDS, [], at as f64);
     }
 
+    /// The configuration was read again, and is in force as far as it can be (`done`), or nothing of it is (`refused`).
+    pub fn reloaded(&self, outcome: &'static str) {
+        self.add(RELOADS, [("outcome", outcome)], 1);
+    }
+
     fn connections(&self) -> metrics::Gauge {
         self.0
             .recorder
@@ -297,7 +306,7 @@ const fn metric(name: &'static str, of: Type, labels: &'static str, says: &'stat
 
 /// Every metric there is.
 #[rustfmt::skip]
-static METRICS: [Metric; 23] = [
+static METRICS: [Metric; 24] = [
     metric(REQUEST_DURATION, Type::Histogram, "`route`: the pattern that matched, or `unmatched`; `status`", "Time from a whole request to its answer, by matched route and status."),
     metric(TOKEN_REQUESTS, Type::Counter, "`grant`: `authorization_code`, `refresh_token`, `client_credentials`, `unknown`; `outcome`: `issued`, or the error code", "Token requests by grant type and outcome."),
     metric(AUTHORIZE, Type::Counter, "`outcome`: `issued`, or the error code", "Authorization requests that were answered, with a code or an error, by outcome."),
@@ -313,6 +322,7 @@ static METRICS: [Metric; 23] = [
     metric(CONNECTIONS, Type::Gauge, "", "Open connections on all listeners."),
     metric(TLS_HANDSHAKES_FAILED, Type::Counter, "", "Clients that connected and did not agree on TLS: silent ones, ones of other protocols, ones that do not trust the certificate."),
     metric(CERTIFICATE_ENDS, Type::Gauge, "", "When the certificate that is shown ends, as Unix time; not there without `server.tls`."),
+    metric(RELOADS, Type::Counter, "`outcome`: `done`, `refused`", "Times that the configuration was read again, by what came of it; of a refused one nothing is in force."),
     metric(SWEPT, Type::Counter, "`kind`: the kind of row", "Rows that had passed their end and were deleted, by kind."),
     metric(SWEEP_BACKLOG, Type::Gauge, "`kind`: the kind of row", "Rows that have passed their end and are still to be deleted, by kind; at most 100,000 are counted."),
     metric(OUTBOX_ROWS, Type::Gauge, "`kind`: the kind of message", "Messages that are still to be delivered, by kind; counted every minute."),

@@ -76,7 +76,7 @@ impl TestListener {
         let served = tokio::spawn(serve(
             vec![Listener::from(listener).with_tls(tls)],
             router,
-            limits,
+            limits.into(),
             telemetry.clone(),
             CrossOrigin::of(&Issuer::parse("https://id.example").unwrap()),
             async {

@@ -321,7 +321,7 @@ impl Place {
             Self::There(server) => return edit_by_api(server, id, members).await,
         };
         let changed = database.administration().change_client(id, members).await;
-        let changed = changed.map_err(advise("change it there and restart"))?;
+        let changed = changed.map_err(advise("change it there and reload (SIGHUP)"))?;
         Ok(Edited {
             has_other_subjects: changed.has_other_subjects,
             lacks_secret: changed.lacks_secret,
@@ -342,7 +342,7 @@ impl Place {
         let administration = database.administration();
         let rotated = administration.rotate_client_secret(id, overlap).await;
         let (client_id, secret) = rotated.map_err(advise(
-            "write the new secret to its secret_file and restart: the old one is dead a second later",
+            "write the new secret to its secret_file and reload (SIGHUP): the old one is dead a second later",
         ))?;
         Ok(Issued::new(client_id, Some(&secret)))
     }

@@ -237,7 +237,7 @@ fn of_client(record: &ClientRecord) -> impl Iterator<Item = Secret> {
         made: Some(when(secret.created_at)),
         done: "kept: only its hash was here".to_owned(),
         left: if declared {
-            "if it is not 32 random bytes, write a new one to its secret_file and restart".to_owned()
+            "if it is not 32 random bytes, write a new one to its secret_file and reload (SIGHUP)".to_owned()
         } else {
             format!("nothing for a generated one; `safeconduct client rotate-secret {id}` if it was on the machine")
         },

@@ -93,13 +93,21 @@ impl Connected {
         checked: Checked,
         masters: MasterKeys,
     ) -> Result<Self, Failure> {
-        let clock = Clock::system();
         let file = checked.database.file();
         let new_file = file.filter(|file| !file.exists());
         let store = opening.await?.by(by);
         if let Some(path) = new_file {
             tracing::info!(path = %path.display(), "made a new database");
         }
+        Self::to(store, checked, masters).await
+    }
+
+    async fn to(
+        store: ActingStore,
+        checked: Checked,
+        masters: MasterKeys,
+    ) -> Result<Self, Failure> {
+        let clock = Clock::system();
         let cluster = store
             .join_cluster(
                 checked.issuer.as_str(),
@@ -137,6 +145,18 @@ impl Database {
     /// As [`open`](Self::open), after waiting.
     pub(crate) async fn open_late(checked: Checked, masters: MasterKeys) -> Result<Self, Failure> {
         Self::of(Connected::open_late(checked, masters).await?).await
+    }
+
+    /// The same for a server that has opened it already, and reads its configuration again.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub(crate) async fn again(
+        checked: Checked,
+        store: ActingStore,
+        masters: MasterKeys,
+    ) -> Result<Self, Failure> {
+        Self::of(Connected::to(store, checked, masters).await?).await
     }
 
     async fn of(connected: Connected) -> Result<Self, Failure> {

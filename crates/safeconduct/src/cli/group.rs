@@ -16,7 +16,7 @@ use super::remote::Seen;
 use crate::config::SecondFactor;
 
 /// How a declared group is removed.
-const REMOVAL: &str = "take it out of the file and restart first";
+const REMOVAL: &str = "take it out of the file and reload (SIGHUP) first";
 
 /// What can be done with groups.
 #[derive(Debug, Subcommand)]
@@ -244,7 +244,7 @@ impl Place {
                     administration.change_group(name, None, display, require_second_factor);
                 let changed = changed
                     .await
-                    .map_err(advise("change it there and restart"))?;
+                    .map_err(advise("change it there and reload (SIGHUP)"))?;
                 Ok(changed.into())
             }
             Self::There(server) => {

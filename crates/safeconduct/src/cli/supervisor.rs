@@ -17,11 +17,17 @@ pub(crate) fn ready() {
     notify("READY=1");
 }
 
-/// The configuration is read again; [`ready`] says the end of that, whatever came of it. One message, as systemd wants it.
+/// The configuration is read again; [`reloaded`] says the end of that, whatever came of it. One message, as systemd wants it.
 pub(crate) fn reloading() {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
     let microseconds = now.tv_sec * 1_000_000 + now.tv_nsec / 1_000;
     notify(&format!("RELOADING=1\nMONOTONIC_USEC={microseconds}"));
+}
+
+/// The end of that, with what came of it in one line.
+pub(crate) fn reloaded(status: &str) {
+    let line = status.lines().next().unwrap_or_default();
+    notify(&format!("READY=1\nSTATUS={line}"));
 }
 
 /// Requests under way are finished, and no other is taken.

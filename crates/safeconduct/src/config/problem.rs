@@ -66,6 +66,18 @@ impl Problems {
         }
     }
 
+    /// Says each in the log of a server, as what somebody should look at.
+    pub(crate) fn warn(&self) {
+        for Problem {
+            origin,
+            message,
+            advice,
+        } in &self.0
+        {
+            tracing::warn!(place = %origin, advice = %advice, "{message}");
+        }
+    }
+
     /// The same in the order of the file.
     pub(crate) fn sorted(mut self) -> Self {
         self.0.sort_by(|one, other| one.origin.cmp(&other.origin));

@@ -19,7 +19,7 @@ fn configured(port: u16) -> Directory {
     ))
 }
 
-fn with_master_key(directory: &Directory) {
+pub(crate) fn with_master_key(directory: &Directory) {
     directory.write("master.key", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8");
 }
 
@@ -45,7 +45,7 @@ async fn is_served(identity: &Identity, port: u16) -> bool {
         .is_ok_and(|answer| answer.status() == 200)
 }
 
-/// Attacks: RU02.
+/// Attacks: RU02, RU23.
 #[tokio::test]
 async fn a_certificate_is_renewed_at_a_hangup_and_a_wrong_one_changes_nothing() {
     let [port] = free_ports();
@@ -70,25 +70,26 @@ async fn a_certificate_is_renewed_at_a_hangup_and_a_wrong_one_changes_nothing() 
         .strip_prefix("RELOADING=1\nMONOTONIC_USEC=")
         .unwrap();
     assert!(time.parse::<u64>().unwrap() > 0, "{reloading}");
-    assert_eq!(told(&supervisor), "READY=1");
+    assert_eq!(told(&supervisor), "READY=1\nSTATUS=reloaded");
     assert!(is_served(&second, port).await);
     assert!(!is_served(&first, port).await);
 
     // The key of yet another: the answer to the hangup is there all the same.
     write(&directory.path().join("id.key"), &Identity::new().key);
     server.signal(Signal::HUP).unwrap();
-    let warning = server.wait_for("is not that of the certificate").unwrap();
-    assert!(
-        warning.contains("the certificate of before is shown on"),
-        "{warning}"
-    );
+    server.wait_for("is not that of the certificate").unwrap();
+    server.wait_for("everything stays as it was").unwrap();
     assert!(told(&supervisor).starts_with("RELOADING=1\n"));
-    assert_eq!(told(&supervisor), "READY=1");
+    let refused = told(&supervisor);
+    assert!(
+        refused.starts_with("READY=1\nSTATUS=not reloaded, everything stays as it was: "),
+        "{refused}"
+    );
     assert!(is_served(&second, port).await);
     assert!(server.stop().unwrap().success());
 }
 
-fn told(supervisor: &UnixDatagram) -> String {
+pub(crate) fn told(supervisor: &UnixDatagram) -> String {
     let mut state = [0; 256];
     let length = supervisor.recv(&mut state).unwrap();
     String::from_utf8_lossy(&state[..length]).into_owned()

@@ -10,7 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header, request::Parts};
-use safeconduct_protocol::{administration, error::Reason, time::Timestamp};
+use safeconduct_protocol::{administration, error::Reason, ids::ClientId, time::Timestamp};
 use safeconduct_store::ActingStore;
 use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings};
 use serde::{Serialize, de::DeserializeOwned};
@@ -43,6 +43,8 @@ pub(super) struct Call {
     pub(super) uri: Uri,
     path: Vec<(String, String)>,
     store: ActingStore,
+    /// The clients that the configuration declares.
+    declared: Arc<Vec<ClientId>>,
 }
 
 /// What an operation that takes or gives nothing takes or gives.
@@ -114,8 +116,6 @@ impl Call {
     /// The verbs, in the hands of who asks.
     pub(super) fn administration(&self) -> Administration<'_> {
         let settings = self.server.settings();
-        let declared = settings.administration.iter();
-        let declared = declared.flat_map(|settings| &settings.declared);
         let catalog = &self.catalog;
         Administration {
             store: &self.store,
@@ -129,7 +129,7 @@ impl Call {
                 true => Ok(()),
                 false => Err("no scope or resource of the configuration has it".to_owned()),
             }),
-            declared: declared.collect(),
+            declared: self.declared.iter().collect(),
             now: self.now,
         }
     }
@@ -263,6 +263,7 @@ impl Operation {
         let exchange = Exchange::begin(server, None).await?;
         let (catalog, now) = (exchange.catalog, exchange.now);
         Ok(Call {
+            declared: server.declared(),
             server: server.clone(),
             store: server.store().by(caller.by.clone()),
             caller,

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::limits::Limits;
-use crate::client_address::{Network, neighbourhood};
+use super::limits::LiveLimits;
+use crate::client_address::neighbourhood;
 use crate::telemetry::Telemetry;
 
 /// All limits of one [`serve`](super::serve).
@@ -13,9 +13,9 @@ use crate::telemetry::Telemetry;
 pub(super) struct ConnectionLimits(Arc<Shared>);
 
 struct Shared {
-    most: usize,
-    most_per_address: usize,
-    uncounted: Vec<Network>,
+    limits: LiveLimits,
+    /// How many the process has file descriptors for.
+    open_files: usize,
     telemetry: Telemetry,
     counts: Mutex<Counts>,
 }
@@ -33,11 +33,10 @@ pub(super) struct ConnectionPermit {
 }
 
 impl ConnectionLimits {
-    pub(super) fn new(limits: &Limits, telemetry: Telemetry) -> Self {
+    pub(super) fn new(limits: LiveLimits, telemetry: Telemetry) -> Self {
         Self(Arc::new(Shared {
-            most: limits.max_connections.min(open_files()),
-            most_per_address: limits.max_connections_per_address.max(1),
-            uncounted: limits.trusted_proxies.clone(),
+            limits,
+            open_files: open_files(),
             telemetry,
             counts: Mutex::default(),
         }))
@@ -47,17 +46,19 @@ impl ConnectionLimits {
     /// clients: only the total counts for it.
     pub(super) fn take(&self, peer: IpAddr) -> Result<ConnectionPermit, &'static str> {
         let shared = &*self.0;
+        let limits = shared.limits.now();
         let address = neighbourhood(peer);
-        let proxy = shared
-            .uncounted
+        let proxy = limits
+            .trusted_proxies
             .iter()
             .any(|proxies| proxies.contains(peer));
         let mut counts = self.counts();
-        if counts.total >= shared.most {
+        if counts.total >= limits.max_connections.min(shared.open_files) {
             return Err("connections");
         }
+        let most_per_address = limits.max_connections_per_address.max(1);
         let from_address = counts.by_address.entry(address).or_default();
-        if *from_address >= shared.most_per_address && !proxy {
+        if *from_address >= most_per_address && !proxy {
             return Err("connections_per_address");
         }
         *from_address += 1;
@@ -113,6 +114,7 @@ fn soft_limit(limits: &str) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::limits::Limits;
     use super::*;
 
     fn limits(most: usize, per_address: usize) -> ConnectionLimits {
@@ -122,7 +124,7 @@ mod tests {
             trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()],
             ..Limits::default()
         };
-        ConnectionLimits::new(&limits, Telemetry::new())
+        ConnectionLimits::new(limits.into(), Telemetry::new())
     }
 
     fn take(limits: &ConnectionLimits, peer: &str) -> Result<ConnectionPermit, &'static str> {
@@ -138,6 +140,24 @@ mod tests {
         assert!(take(&limits, "192.0.2.2").is_ok());
         assert_eq!(limits.open(), 0);
         assert!(limits.counts().by_address.is_empty());
+    }
+
+    #[test]
+    fn other_limits_hold_for_the_connections_that_come() {
+        let limits = limits(2, 2);
+        let permits = ["192.0.2.1", "192.0.2.1"].map(|peer| take(&limits, peer).unwrap());
+        let set = |max_connections| {
+            limits.0.limits.set(Limits {
+                max_connections,
+                ..Limits::default()
+            });
+        };
+        set(3);
+        let third = take(&limits, "192.0.2.1").unwrap();
+        set(1);
+        assert_eq!(take(&limits, "192.0.2.2").err(), Some("connections"));
+        drop((permits, third));
+        assert!(take(&limits, "192.0.2.2").is_ok());
     }
 
     #[test]

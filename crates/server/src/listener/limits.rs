@@ -1,6 +1,9 @@
 //! How much a client may send, and how long it may take.
 
+use std::sync::Arc;
 use std::time::Duration;
+
+use arc_swap::{ArcSwap, Guard};
 
 use crate::client_address::Network;
 
@@ -40,6 +43,27 @@ pub struct Limits {
     pub max_connections_per_address: usize,
     /// The proxies whose `X-Forwarded-For` is believed, and which may open as many connections as there are.
     pub trusted_proxies: Vec<Network>,
+}
+
+/// The limits of the moment: they may change while connections are open, and hold for each request from its beginning. Clones are the same.
+#[derive(Clone, Debug)]
+pub struct LiveLimits(Arc<ArcSwap<Limits>>);
+
+impl LiveLimits {
+    /// Puts others in their place. Connections that are too many by now go on.
+    pub fn set(&self, limits: Limits) {
+        self.0.store(Arc::new(limits));
+    }
+
+    pub(super) fn now(&self) -> Guard<Arc<Limits>> {
+        self.0.load()
+    }
+}
+
+impl From<Limits> for LiveLimits {
+    fn from(limits: Limits) -> Self {
+        Self(Arc::new(ArcSwap::from_pointee(limits)))
+    }
 }
 
 impl Default for Limits {

@@ -19,6 +19,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::Guard;
 use axum::Router;
 use http::{HeaderValue, header};
 use hyper::server::conn::http1;
@@ -34,12 +35,13 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 pub use self::certificate::{Certificate, CertificateError};
 use self::connections::{ConnectionLimits, ConnectionPermit};
-pub use self::limits::Limits;
 use self::limits::MOST_LARGE_BODIES;
 pub(crate) use self::limits::{LARGEST_PROVISIONING, PROVISIONING};
+pub use self::limits::{Limits, LiveLimits};
 pub use self::request::AnswerBy;
 use self::request::RequestHandler;
 use self::socket::{Deadline, Patience, Phase, Socket};
+use self::tls::Handshakes;
 pub use self::tls::Tls;
 use crate::client_address::UnnamedProxy;
 use crate::cross_origin::CrossOrigin;
@@ -101,17 +103,16 @@ impl From<TcpListener> for Listener {
 pub async fn serve(
     listeners: Vec<Listener>,
     router: Router,
-    limits: Limits,
+    limits: LiveLimits,
     telemetry: Telemetry,
     cross_origin: CrossOrigin,
     shutdown: impl Future<Output = ()>,
 ) -> Drained {
-    let drain_timeout = limits.drain_timeout;
-    let handshakes = Arc::new(Semaphore::new((limits.max_connections / 2).max(1)));
-    let connections = ConnectionLimits::new(&limits, telemetry.clone());
+    let connections = ConnectionLimits::new(limits.clone(), telemetry.clone());
+    let handshakes = Handshakes::default();
     let handler = Arc::new(RequestHandler {
         router: router.layer(CatchPanicLayer::custom(panicked)),
-        limits,
+        limits: limits.clone(),
         telemetry,
         unnamed_proxy: UnnamedProxy::default(),
         cross_origin,
@@ -122,7 +123,7 @@ pub async fn serve(
         let accept_loop = AcceptLoop {
             handler: Arc::clone(&handler),
             connections: connections.clone(),
-            handshakes: Arc::clone(&handshakes),
+            handshakes: handshakes.clone(),
             stage: stage.subscribe(),
         };
         tokio::spawn(accept_loop.run(listener));
@@ -131,7 +132,10 @@ pub async fn serve(
     shutdown.await;
     stage.send_replace(Stage::Draining);
     // Whatever holds a receiver is an accept loop or a connection: when the last is gone, nothing is open any more.
-    if timeout(drain_timeout, stage.closed()).await.is_ok() {
+    if timeout(limits.now().drain_timeout, stage.closed())
+        .await
+        .is_ok()
+    {
         return Drained { cut: 0 };
     }
     let cut = connections.open();
@@ -152,8 +156,7 @@ enum Stage {
 struct AcceptLoop {
     handler: Arc<RequestHandler>,
     connections: ConnectionLimits,
-    /// One for each client that may be about to agree on TLS.
-    handshakes: Arc<Semaphore>,
+    handshakes: Handshakes,
     stage: watch::Receiver<Stage>,
 }
 
@@ -215,7 +218,8 @@ impl AcceptLoop {
             tokio::spawn(connection.converse(stream));
             return;
         };
-        let Ok(handshake) = Arc::clone(&self.handshakes).try_acquire_owned() else {
+        let most = (self.handler.limits.now().max_connections / 2).max(1);
+        let Some(handshake) = self.handshakes.begin(most) else {
             return self.refused(peer, "handshakes");
         };
         tokio::spawn(async move {
@@ -251,7 +255,7 @@ impl Connection {
     /// Agrees with the client on TLS, within the time that it has for its first head. `None` where it did not, or the server stops: no
     /// request was made yet.
     async fn agree(&self, tls: &Tls, stream: TcpStream) -> Option<TlsStream<TcpStream>> {
-        let end = self.began + self.handler.limits.header_timeout;
+        let end = self.began + self.handler.limits.now().header_timeout;
         let agreed = tokio::select! {
             agreed = timeout_at(end, tls.acceptor.accept(stream)) => agreed,
             () = self.is_over() => return None,
@@ -284,14 +288,15 @@ impl Connection {
     {
         let (peer, handler) = (self.peer, self.handler);
         let phase = Phase::default();
+        let limits = Guard::into_inner(handler.limits.now());
         let patience = Patience {
-            head: handler.limits.header_timeout,
-            idle: handler.limits.idle_timeout,
-            write: handler.limits.write_timeout,
+            head: limits.header_timeout,
+            idle: limits.idle_timeout,
+            write: limits.write_timeout,
         };
         let mut deadline = Deadline::new(phase.clone(), patience, self.began);
         let socket = TokioIo::new(Socket::new(stream, phase.clone(), patience));
-        let http = protocol(&handler.limits);
+        let http = protocol(&limits);
         let mut stage = self.stage;
         let answers_in = stage.clone();
         let answer = |request| {

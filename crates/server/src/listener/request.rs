@@ -19,7 +19,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout};
 use tower::ServiceExt;
 
-use super::limits::Limits;
+use super::limits::LiveLimits;
 use super::socket::{Answer, Phase};
 use crate::client_address::{Peer, UnnamedProxy, client_address};
 use crate::correlation::{Correlation, RequestLog};
@@ -33,7 +33,7 @@ type Whole<'h> = (Bytes, Option<SemaphorePermit<'h>>);
 /// What answers requests, shared by all connections.
 pub(super) struct RequestHandler {
     pub(super) router: Router,
-    pub(super) limits: Limits,
+    pub(super) limits: LiveLimits,
     pub(super) telemetry: Telemetry,
     pub(super) unnamed_proxy: UnnamedProxy,
     pub(super) cross_origin: CrossOrigin,
@@ -67,11 +67,12 @@ impl RequestHandler {
     ) -> http::Response<Answer> {
         let (mut parts, body) = request.into_parts();
         let correlation = Correlation::generate();
-        let client = client_address(peer.ip(), &parts.headers, &self.limits.trusted_proxies);
+        let limits = self.limits.now();
+        let trusted = &limits.trusted_proxies;
+        let client = client_address(peer.ip(), &parts.headers, trusted);
         parts.extensions.insert(correlation);
         parts.extensions.insert(Peer(peer));
         parts.extensions.insert(client);
-        let trusted = &self.limits.trusted_proxies;
         if self
             .unnamed_proxy
             .is_new(peer.ip(), &parts.headers, trusted)
@@ -87,7 +88,7 @@ impl RequestHandler {
         }
         let read = match is_understood(&parts.headers) {
             true => {
-                let most = self.limits.largest_body(parts.uri.path());
+                let most = limits.largest_body(parts.uri.path());
                 self.whole(body, most).await
             }
             false => Err(Reason::TransferCodingUnsupported),
@@ -108,15 +109,11 @@ impl RequestHandler {
 
     async fn route(&self, mut parts: Parts, body: Bytes, correlation: Correlation) -> Response {
         let path = parts.uri.path().to_owned();
-        let answer_by = AnswerBy::within(self.limits.request_timeout);
+        let request_timeout = self.limits.now().request_timeout;
+        let answer_by = AnswerBy::within(request_timeout);
         parts.extensions.insert(answer_by);
         let request = Request::from_parts(parts, Body::from(body));
-        match timeout(
-            self.limits.request_timeout,
-            self.router.clone().oneshot(request),
-        )
-        .await
-        {
+        match timeout(request_timeout, self.router.clone().oneshot(request)).await {
             Ok(answered) => answered.into_response(),
             Err(_) => {
                 tracing::error!(%correlation, "a handler took longer than the request time-out");
@@ -135,13 +132,14 @@ impl RequestHandler {
         if body.size_hint().lower() > most as u64 {
             return Err(Reason::RequestTooLarge);
         }
-        timeout(self.limits.body_timeout, self.read(body, most))
+        timeout(self.limits.now().body_timeout, self.read(body, most))
             .await
             .unwrap_or(Err(Reason::BodyTooSlow))
     }
 
     async fn read(&self, mut body: Incoming, most: usize) -> Result<Whole<'_>, Reason> {
         let (mut whole, mut place): (Vec<u8>, _) = (Vec::new(), None);
+        let usual = self.limits.now().max_body_bytes;
         while let Some(frame) = body.frame().await {
             // A frame without data holds trailers, which mean nothing here.
             let Ok(data) = frame.map_err(|_| Reason::BodyMalformed)?.into_data() else {
@@ -150,7 +148,7 @@ impl RequestHandler {
             if data.len() > most - whole.len() {
                 return Err(Reason::RequestTooLarge);
             }
-            if place.is_none() && whole.len() + data.len() > self.limits.max_body_bytes {
+            if place.is_none() && whole.len() + data.len() > usual {
                 let free = self.large_bodies.try_acquire();
                 place = Some(free.map_err(|_| Reason::Overloaded)?);
             }

@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arc_swap::ArcSwap;
 use rustls::ServerConfig;
@@ -65,6 +66,30 @@ impl fmt::Debug for Tls {
 impl ResolvesServerCert for Shown {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         Some(self.0.load_full())
+    }
+}
+
+/// How many clients are agreeing on TLS. Clones count together.
+#[derive(Clone, Default)]
+pub(super) struct Handshakes(Arc<AtomicUsize>);
+
+/// One of them; it counts until it is dropped.
+pub(super) struct Handshake(Handshakes);
+
+impl Handshakes {
+    /// One more, unless there are as many as there may be.
+    pub(super) fn begin(&self, most: usize) -> Option<Handshake> {
+        let begin = |count: usize| (count < most).then_some(count + 1);
+        let begun = self
+            .0
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, begin);
+        begun.ok().map(|_| Handshake(self.clone()))
+    }
+}
+
+impl Drop for Handshake {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -31,7 +31,7 @@ impl Machine {
         tokio::spawn(serve(
             vec![listener.into()],
             router,
-            Limits::default(),
+            Limits::default().into(),
             telemetry,
             CrossOrigin::of(&server.server().settings().issuer),
             async {

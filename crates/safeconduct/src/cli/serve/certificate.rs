@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use safeconduct_protocol::clock::Clock;
 use safeconduct_protocol::metadata::Issuer;
-use safeconduct_protocol::time::Timestamp;
 use safeconduct_server::listener::{Certificate, Tls};
 use safeconduct_server::telemetry::Telemetry;
 
@@ -30,6 +29,14 @@ pub(super) struct ShownCertificate {
     refused: Option<Refused>,
 }
 
+/// What may be shown.
+pub(super) struct Judged {
+    files: TlsFiles,
+    certificate: Certificate,
+    fingerprint: u64,
+    warnings: Problems,
+}
+
 /// Contents that are not shown.
 struct Refused {
     because: Problems,
@@ -50,7 +57,7 @@ impl ShownCertificate {
             let contents = files.read()?;
             let certificate = contents.judge(clock.now())?;
             let warnings = contents.warnings(&certificate, &checked.issuer, clock.now());
-            tell_warnings(&warnings);
+            warnings.warn();
             (certificate, contents.fingerprint())
         };
         telemetry.certificate_ends(certificate.ends().seconds());
@@ -74,51 +81,60 @@ impl ShownCertificate {
     /// be writing.
     pub(super) fn look(&mut self) {
         if let Err(problems) = self.take() {
-            self.note(problems, false);
+            self.note(problems);
         }
     }
 
-    /// The same because an operator asked for it: what is wrong is told at once.
+    /// What is in these files, for an operator who asks for it.
     ///
     /// # Errors
-    /// What is wrong with the files. What was shown is shown on.
-    pub(super) fn reload(&mut self) -> Result<(), Problems> {
-        self.take()
-            .inspect_err(|problems| self.note(problems.clone(), true))
+    /// What is wrong with them. What was shown is shown on.
+    pub(super) fn judge(&self, files: &TlsFiles) -> Result<Judged, Problems> {
+        let contents = files.read()?;
+        let now = self.clock.now();
+        let certificate = contents.judge(now)?;
+        Ok(Judged {
+            warnings: contents.warnings(&certificate, &self.issuer, now),
+            fingerprint: contents.fingerprint(),
+            files: files.clone(),
+            certificate,
+        })
+    }
+
+    /// Shows it, if it is not shown already.
+    pub(super) fn adopt(&mut self, judged: Judged) {
+        (self.files, self.refused) = (judged.files, None);
+        if judged.fingerprint == self.shown {
+            return;
+        }
+        let certificate = judged.certificate;
+        self.tls.show(&certificate);
+        self.telemetry
+            .certificate_ends(certificate.ends().seconds());
+        self.shown = judged.fingerprint;
+        let days = certificate.ends().since(self.clock.now()) / (24 * 3600);
+        tracing::info!(days, "another certificate is shown from now on");
+        judged.warnings.warn();
     }
 
     /// Shows what is in the files now, if clients take it and it is not shown already.
     fn take(&mut self) -> Result<(), Problems> {
-        let now = self.clock.now();
-        let contents = self.files.read()?;
-        let fingerprint = contents.fingerprint();
-        if fingerprint == self.shown {
+        if self.files.read()?.fingerprint() == self.shown {
             self.refused = None;
             return Ok(());
         }
-        let certificate = contents.judge(now)?;
-        let warnings = contents.warnings(&certificate, &self.issuer, now);
-        self.show(&certificate, fingerprint, now);
-        tell_warnings(&warnings);
+        let judged = self.judge(&self.files)?;
+        self.adopt(judged);
         Ok(())
     }
 
-    fn show(&mut self, certificate: &Certificate, fingerprint: u64, now: Timestamp) {
-        self.tls.show(certificate);
-        self.telemetry
-            .certificate_ends(certificate.ends().seconds());
-        (self.shown, self.refused) = (fingerprint, None);
-        let days = certificate.ends().since(now) / (24 * 3600);
-        tracing::info!(days, "another certificate is shown from now on");
-    }
-
-    fn note(&mut self, because: Problems, tell: bool) {
+    fn note(&mut self, because: Problems) {
         let before = self
             .refused
             .take()
             .filter(|before| before.because == because);
         let was_told = before.as_ref().is_some_and(|before| before.is_told);
-        let is_due = tell || before.is_some();
+        let is_due = before.is_some();
         if is_due && !was_told {
             for problem in &because.0 {
                 tracing::warn!(place = %problem.origin, advice = %problem.advice, "{}: the certificate of before is shown on", problem.message);
@@ -128,12 +144,6 @@ impl ShownCertificate {
             because,
             is_told: is_due,
         });
-    }
-}
-
-fn tell_warnings(warnings: &Problems) {
-    for warning in &warnings.0 {
-        tracing::warn!(place = %warning.origin, advice = %warning.advice, "{}", warning.message);
     }
 }
 
@@ -235,7 +245,6 @@ mod tests {
                 (true, Some(told))
             );
         }
-        assert!(served.shown.reload().is_err());
         fs::remove_file(&key).unwrap();
         served.shown.look();
         assert_eq!(served.is_told(), Some(false));

@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 
 use safeconduct_server::keys::MasterKeys;
-use safeconduct_server::listener::{self, Drained, Limits, Listener};
+use safeconduct_server::listener::{self, Drained, Listener, LiveLimits};
 use safeconduct_server::telemetry::Telemetry;
 use safeconduct_server::{CrossOrigin, Server, routes};
 use safeconduct_store::Store;
@@ -19,16 +19,16 @@ use tokio::sync::watch;
 
 use self::certificate::ShownCertificate;
 use self::declarations::{Secrets, reconcile};
-use self::reload::Reload;
+use self::reload::{Keys, Reload, Source};
 use self::reserved::Reserved;
-use self::settings::{limits, settings};
+use self::settings::{admin_limits, limits, settings};
 use self::signals::{Hangups, Signals};
 use super::context::{Context, master_keys};
 use super::database::Database;
 use super::failure::Failure;
 use super::supervisor;
 use crate::config::{Checked, Flag};
-use crate::logging;
+use crate::logging::{self, Level};
 
 /// How the server differs from its configuration this time.
 #[derive(Debug, clap::Args)]
@@ -70,17 +70,21 @@ impl Serve {
             let _entered = runtime.enter();
             signals::listen()?
         };
-        let prune = self.prune;
-        let checked = context.load(self.flags())?;
-        logging::start(&checked.config.log);
-        let secrets = checked.declared.secrets();
-        let of_secrets = secrets.iter().flat_map(|secrets| &secrets.warnings.0);
-        for warning in checked.warnings.0.iter().chain(of_secrets) {
-            tracing::warn!(place = %warning.origin, advice = %warning.advice, "{}", warning.message);
-        }
-        let secrets = secrets?.of_clients;
-        let declared = Secrets { secrets, prune };
-        runtime.block_on(serve(checked, declared, signals))
+        let source = Source {
+            file: context.config.clone(),
+            prune: self.prune,
+            flags: self.flags(),
+        };
+        let checked = context.load(source.flags.clone())?;
+        let log = logging::start(&checked.config.log);
+        checked.warnings.warn();
+        let secrets = checked.declared.secrets()?;
+        secrets.warnings.warn();
+        let declared = Secrets {
+            secrets: secrets.of_clients,
+            prune: source.prune,
+        };
+        runtime.block_on(serve(checked, declared, source, log, signals))
     }
 
     fn flags(self) -> Vec<Flag> {
@@ -126,13 +130,17 @@ impl Serve {
 async fn serve(
     checked: Checked,
     secrets: Secrets,
+    source: Source,
+    log: Level,
     (mut signals, hangups): (Signals, Hangups),
 ) -> Result<(), Failure> {
     let reserved = checked.config.server.listen.iter();
     let reserved = reserved.map(|address| Reserved::new(*address, "--listen"));
     let reserved = reserved.collect::<Result<Vec<_>, _>>()?;
     let reserved_for_admin = Reserved::new(checked.config.server.admin_listen, "--admin-listen")?;
-    let limits = limits(&checked);
+    let started = Keys::of(&checked.config);
+    let admin_limits = LiveLimits::from(admin_limits(&checked));
+    let limits = LiveLimits::from(limits(&checked));
     let telemetry = Telemetry::new();
     let masters = master_keys(&checked)?;
     let certificate = ShownCertificate::of(&checked, &telemetry)?;
@@ -144,46 +152,40 @@ async fn serve(
     let admin = tokio::spawn(listener::serve(
         vec![admin_listener.into()],
         routes::admin_of_starting(Arc::clone(&admin_routes)),
-        Limits {
-            provisions: checked.config.administration.api,
-            max_connections: 64,
-            max_connections_per_address: 64,
-            ..limits.clone()
-        },
+        admin_limits.clone(),
         telemetry.clone(),
         CrossOrigin::none(),
         until(stopping.clone()),
     ));
     let server = tokio::select! {
-        started = start(checked, secrets, masters, telemetry) => started?,
+        started = start(checked, secrets, masters.clone(), telemetry) => started?,
         () = signals.next() => {
             supervisor::stopping();
             tracing::info!("stopped before it was ready");
             return Ok(());
         }
     };
-    let tls = certificate.as_ref().map(ShownCertificate::tls);
-    let listeners = reserved.into_iter().map(|reserved| {
-        let listener = Listener::from(reserved.listen()?);
-        Ok(listener.with_tls(tls.clone()))
-    });
-    let listeners = listeners.collect::<Result<Vec<_>, Failure>>()?;
+    let listeners = listen(reserved, certificate.as_ref())?;
     let maintenance = tokio::spawn({
         let server = server.clone();
         async move { server.maintain().await }
     });
-    tokio::spawn({
-        let (server, stopping) = (server.clone(), stopping.clone());
-        async move {
-            until(stopping).await;
-            server.stop_waiting();
-        }
-    });
+    tokio::spawn(stop_waiting(server.clone(), stopping.clone()));
     // Only here is it set.
     let _ = admin_routes.set(routes::admin(&server));
     announce(&server, &listeners, &admin_address);
     supervisor::ready();
-    let reloading = tokio::spawn(Reload { certificate }.run(hangups));
+    let reload = Reload {
+        source,
+        started,
+        server: server.clone(),
+        masters,
+        limits: limits.clone(),
+        admin_limits,
+        certificate,
+        log,
+    };
+    let reloading = tokio::spawn(reload.run(hangups));
 
     let public = listener::serve(
         listeners,
@@ -198,6 +200,25 @@ async fn serve(
     maintenance.abort();
     server.store().close().await;
     Ok(())
+}
+
+/// Lets clients connect, in TLS where there is a certificate.
+fn listen(
+    reserved: Vec<Reserved>,
+    certificate: Option<&ShownCertificate>,
+) -> Result<Vec<Listener>, Failure> {
+    let tls = certificate.map(ShownCertificate::tls);
+    let listeners = reserved.into_iter().map(|reserved| {
+        let listener = Listener::from(reserved.listen()?);
+        Ok(listener.with_tls(tls.clone()))
+    });
+    listeners.collect()
+}
+
+/// Ends what waits for something to happen as soon as the server is to stop.
+async fn stop_waiting(server: Server, stopping: watch::Receiver<bool>) {
+    until(stopping).await;
+    server.stop_waiting();
 }
 
 /// Serves until a signal says that this is the end, then until requests under way are finished or a second signal cuts them off.

@@ -85,6 +85,16 @@ fn budget(budget: config::Budget) -> Budget {
     }
 }
 
+/// The limits of the listener of administrators.
+pub(super) fn admin_limits(checked: &Checked) -> Limits {
+    Limits {
+        provisions: checked.config.administration.api,
+        max_connections: 64,
+        max_connections_per_address: 64,
+        ..limits(checked)
+    }
+}
+
 /// The limits of the listeners of browsers and apps.
 pub(super) fn limits(checked: &Checked) -> Limits {
     let server = &checked.config.server;
