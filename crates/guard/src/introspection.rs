@@ -550,7 +550,7 @@ mod tests {
         assert!((1_000..4_000).contains(&memory), "{memory}");
     }
 
-    /// Attacks: AD66.
+    /// Attacks: AD70.
     #[test]
     fn what_was_asked_before_something_ended_says_nothing_of_it() {
         let remembered = remembering().remember(Ok(large(0)), 1_000, 1_500);

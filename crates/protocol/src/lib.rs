@@ -61,6 +61,7 @@ pub mod sealed;
 pub mod secret;
 pub mod security_event;
 pub mod sent;
+pub mod shared_signals;
 pub mod sign_up;
 pub mod single_use;
 pub mod speculation;

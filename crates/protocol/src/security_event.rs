@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::{
     jose::{Algorithm, Audience, Expectation, JoseError, KeySet, Typ, verify},
+    shared_signals::{Signal, SubjectId},
     time::Timestamp,
 };
 
@@ -51,6 +52,8 @@ pub struct SecurityEventToken {
     jti: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     txn: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sub_id: Option<SubjectId>,
     events: Value,
 }
 
@@ -72,13 +75,24 @@ pub struct Envelope<'a> {
 impl SecurityEventToken {
     /// Tells a guard which tokens are dead before their time.
     pub fn of_access(envelope: Envelope<'_>, ended: &AccessEnded) -> Self {
+        Self::new(envelope, None, json!({ ACCESS_ENDED: ended }))
+    }
+
+    /// Tells a receiver what happened to `subject`.
+    pub fn of_signal(envelope: Envelope<'_>, subject: SubjectId, signal: &Signal) -> Self {
+        let events = json!({ signal.event_type(): signal });
+        Self::new(envelope, Some(subject), events)
+    }
+
+    fn new(envelope: Envelope<'_>, sub_id: Option<SubjectId>, events: Value) -> Self {
         Self {
             iss: envelope.issuer.to_owned(),
             aud: envelope.audience.to_owned(),
             iat: envelope.now,
             jti: envelope.id.to_owned(),
             txn: envelope.transaction.map(str::to_owned),
-            events: json!({ ACCESS_ENDED: ended }),
+            sub_id,
+            events,
         }
     }
 }

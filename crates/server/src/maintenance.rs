@@ -8,7 +8,8 @@ use safeconduct_store::{MasterKeyAnswer, OutboxKind, StoreError, Sweepable};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
 use crate::{
-    catalog::POLL, fault::Fault, outbox, readiness::NotReady, server::Server, timekeeping::Leaps,
+    catalog::POLL, fault::Fault, outbox, readiness::NotReady, security_events, server::Server,
+    timekeeping::Leaps,
 };
 
 /// How often rows that have ended are swept. A sweep that takes longer is followed by the next one.
@@ -23,7 +24,12 @@ const PATIENCE: Duration = Duration::from_secs(2);
 impl Server {
     /// Keeps the copy of the catalog fresh, sweeps what has ended, and delivers what is in the outbox, until the task is dropped.
     pub async fn maintain(&self) {
-        tokio::join!(self.keep_polling(), self.keep_sweeping(), outbox::run(self));
+        tokio::join!(
+            self.keep_polling(),
+            self.keep_sweeping(),
+            outbox::run(self),
+            security_events::run(self),
+        );
     }
 
     async fn keep_polling(&self) {
@@ -167,11 +173,12 @@ impl Server {
     }
 
     /// Delivers now, instead of within seconds, what is due in the outbox: logouts of sessions that have ended, which were left by
-    /// the node that ended the session.
+    /// the node that ended the session; mails; and what receivers are to be told.
     ///
     /// # Errors
     /// The store's.
     pub async fn deliver_outbox(&self) -> Result<(), Fault> {
+        security_events::queue_for_receivers(self).await?;
         Ok(outbox::deliver_due(self).await?)
     }
 

@@ -100,8 +100,10 @@ impl Server {
         let clients = registered.clients.iter();
         let of_clients = clients.map(|record| record.client.openid.id_token_signed_response_alg);
         let apis = registered.resources.iter();
+        let receivers = settings.event_receivers.iter();
         let algorithms: Vec<_> = of_clients
             .chain(apis.map(|api| api.access_token_signing_alg))
+            .chain(receivers.map(|receiver| receiver.signing_alg))
             .collect();
         let now = clock.now();
         if settings.administration.is_some() {

@@ -17,6 +17,7 @@ use safeconduct_protocol::{
 };
 
 use crate::{
+    event_receivers::EventReceiver,
     pages::{Look, Notice},
     password::PasswordSettings,
     throttle::ThrottleSettings,
@@ -69,6 +70,8 @@ pub struct Settings {
     pub sign_in_notice: Option<Notice>,
     /// The API of administrators; there is none without it.
     pub administration: Option<AdministrationSettings>,
+    /// Whom events are pushed to.
+    pub event_receivers: Vec<EventReceiver>,
 }
 
 /// The API of administrators.
@@ -241,6 +244,7 @@ impl Settings {
             sign_up: SignUp::default(),
             sign_in_notice: None,
             administration: None,
+            event_receivers: Vec::new(),
         }
     }
 }

@@ -23,6 +23,7 @@ const LOGIN_ATTEMPTS: &str = "safeconduct_login_attempts_total";
 const CONSENT: &str = "safeconduct_consent_total";
 const LOGOUT_TOKENS: &str = "safeconduct_logout_tokens_total";
 const MAILS: &str = "safeconduct_mails_total";
+const PUSHED_EVENTS: &str = "safeconduct_pushed_events_total";
 const SWEPT: &str = "safeconduct_swept_rows_total";
 const SWEEP_BACKLOG: &str = "safeconduct_sweep_backlog_rows";
 const OUTBOX_ROWS: &str = "safeconduct_outbox_rows";
@@ -152,6 +153,7 @@ impl Telemetry {
         match kind {
             OutboxKind::Logout => self.add(LOGOUT_TOKENS, [("outcome", outcome)], 1),
             OutboxKind::Mail => self.add(MAILS, [("outcome", outcome)], 1),
+            OutboxKind::Event => self.add(PUSHED_EVENTS, [("outcome", outcome)], 1),
         }
     }
 
@@ -306,7 +308,7 @@ const fn metric(name: &'static str, of: Type, labels: &'static str, says: &'stat
 
 /// Every metric there is.
 #[rustfmt::skip]
-static METRICS: [Metric; 24] = [
+static METRICS: [Metric; 25] = [
     metric(REQUEST_DURATION, Type::Histogram, "`route`: the pattern that matched, or `unmatched`; `status`", "Time from a whole request to its answer, by matched route and status."),
     metric(TOKEN_REQUESTS, Type::Counter, "`grant`: `authorization_code`, `refresh_token`, `client_credentials`, `unknown`; `outcome`: `issued`, or the error code", "Token requests by grant type and outcome."),
     metric(AUTHORIZE, Type::Counter, "`outcome`: `issued`, or the error code", "Authorization requests that were answered, with a code or an error, by outcome."),
@@ -314,6 +316,7 @@ static METRICS: [Metric; 24] = [
     metric(CONSENT, Type::Counter, "`decision`: `allow`, `deny`", "Answers on the consent page."),
     metric(LOGOUT_TOKENS, Type::Counter, "`outcome`: `delivered`, `failed`, `refused`, `given_up`", "Attempts to tell a client that a session has ended, by outcome; what failed is tried again."),
     metric(MAILS, Type::Counter, "`outcome`: `delivered`, `failed`, `unavailable`, `refused`, `given_up`", "Attempts to hand a mail to the mail server, by outcome; what failed is tried again, and so is what could not be tried because the server is unavailable: no connection, no TLS, no sign-in."),
+    metric(PUSHED_EVENTS, Type::Counter, "`outcome`: `delivered`, `failed`, `refused`, `given_up`", "Attempts to push an event to a receiver, by outcome; what failed is tried again."),
     metric(REFRESH_REUSE, Type::Counter, "", "Refresh tokens that came back after they were replaced, too late to be given their successor again; each revoked its grant."),
     metric(REFRESH_SHARED, Type::Counter, "`outcome`: `reported`, `revoked`", "Refresh tokens that two holders seem to use, by outcome."),
     metric(RATE_LIMITED, Type::Counter, "`limit`: `connections`, `connections_per_address`, `handshakes`, `login_pair`, `login_account`, `login_address`, `login_sign_ins`, `second_factor`, `password_queue`", "Refusals for too much of something, by limit."),
@@ -451,6 +454,7 @@ mod tests {
         telemetry.rate_limited("login_account");
         telemetry.outbox_attempt(OutboxKind::Logout, "delivered");
         telemetry.outbox_attempt(OutboxKind::Mail, "unavailable");
+        telemetry.outbox_attempt(OutboxKind::Event, "delivered");
         telemetry.token_request("refresh_token", "invalid_grant");
         telemetry.refresh_shared("reported");
         telemetry.password_hash_queue(3);

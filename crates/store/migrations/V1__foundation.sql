@@ -444,6 +444,15 @@ CREATE TABLE event_numbers (
     last BIGINT NOT NULL
 );
 INSERT INTO event_numbers (one, last) VALUES (1, 0);
+-- How far each receiver of security events that a configuration declares has come: last is the number of the last event of which everything
+-- is in the outbox, or was told. failing_since is when it first took nothing, since it last took something; paused_at is when it was given up
+-- for that, until an administrator resumes it.
+CREATE TABLE event_receivers (
+    name TEXT PRIMARY KEY,
+    last BIGINT NOT NULL,
+    failing_since BIGINT,
+    paused_at BIGINT
+);
 -- For the pages of an account, and for operators.
 CREATE INDEX events_of_user ON events (user_id, id) WHERE user_id IS NOT NULL;
 -- For operators.

@@ -70,6 +70,7 @@ pub(crate) const COLUMNS: &[(&str, &str)] = &[
          number",
     ),
     ("event_numbers", "one, last"),
+    ("event_receivers", "name, last, failing_since, paused_at"),
     (
         "session_clients",
         "session_id, client_id, user_id, offline, ends_at",

@@ -169,9 +169,11 @@ fn about<'r>(event: NewEvent<'r>, row: &'r OutboxRow) -> NewEvent<'r> {
         Some(client) => event.client(client),
         None => event,
     };
-    event
-        .user(row.message.user())
-        .detail(row.message.kind().as_str())
+    let event = match row.message.user() {
+        Some(user) => event.user(user),
+        None => event,
+    };
+    event.detail(row.message.kind().as_str())
 }
 
 fn waiting(row: &mut Row) -> Result<Option<ListedMessage>, DriverError> {

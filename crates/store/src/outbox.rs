@@ -12,6 +12,7 @@ use safeconduct_protocol::time::Timestamp;
 
 use crate::driver::{DriverError, Row, Statement, Unit};
 use crate::error::StoreError;
+use crate::event_receivers::{self, QueuedSignal};
 use crate::events::NewEvent;
 use crate::mail;
 use crate::store::{ActingStore, Store, client_id, session_id, stored, user_id};
@@ -21,6 +22,8 @@ const LONGEST_ANSWER: usize = 300;
 
 /// How long a row is tried, in seconds: a day.
 const PATIENCE: i64 = 24 * 3600;
+/// How long one waits for a receiver of events, in seconds: that is paused after a day, and its rows go. These are of one that no node knows.
+const PATIENCE_WITH_RECEIVERS: i64 = 30 * PATIENCE;
 
 /// Whom a row is due for, the longest due first. It leaps from recipient to recipient in the index, and reads none of the rows of
 /// one that has thousands.
@@ -66,7 +69,7 @@ const GIVE_UP: &str = "DELETE FROM outbox WHERE id = $1 AND attempts = $2";
 const TOO_OLD: &str = concat!(
     "SELECT ",
     columns!(),
-    " FROM outbox WHERE created_at <= $1 ORDER BY created_at LIMIT $2"
+    " FROM outbox WHERE created_at <= $1 AND (kind <> 'event' OR created_at <= $3) ORDER BY created_at LIMIT $2"
 );
 
 const BACKLOG: &str = "SELECT kind, COUNT(*), MIN(created_at) FROM outbox GROUP BY kind";
@@ -78,17 +81,20 @@ pub enum OutboxKind {
     Logout,
     /// A user is told of something by mail.
     Mail,
+    /// A receiver is told of an event (RFC 8935).
+    Event,
 }
 
 impl OutboxKind {
     /// Every kind.
-    pub const ALL: [Self; 2] = [Self::Logout, Self::Mail];
+    pub const ALL: [Self; 3] = [Self::Logout, Self::Mail, Self::Event];
 
     /// Its name in the column, and in metrics.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Logout => "logout",
             Self::Mail => mail::KIND,
+            Self::Event => event_receivers::KIND,
         }
     }
 
@@ -111,6 +117,8 @@ pub enum Message {
     },
     /// A mail, which the mail server takes.
     Mail(Mail),
+    /// An event.
+    Event(QueuedSignal),
 }
 
 impl Message {
@@ -119,6 +127,7 @@ impl Message {
         match self {
             Self::Logout { .. } => OutboxKind::Logout,
             Self::Mail(_) => OutboxKind::Mail,
+            Self::Event(_) => OutboxKind::Event,
         }
     }
 
@@ -127,14 +136,16 @@ impl Message {
         match self {
             Self::Logout { client, .. } => client.as_str(),
             Self::Mail(_) => mail::KIND,
+            Self::Event(signal) => &signal.receiver,
         }
     }
 
-    /// Whom it is about.
-    pub fn user(&self) -> &UserId {
+    /// Whom it is about, where that is known before it is told.
+    pub fn user(&self) -> Option<&UserId> {
         match self {
-            Self::Logout { user, .. } => user,
-            Self::Mail(mail) => &mail.user,
+            Self::Logout { user, .. } => Some(user),
+            Self::Mail(mail) => Some(&mail.user),
+            Self::Event(_) => None,
         }
     }
 
@@ -142,7 +153,7 @@ impl Message {
     pub fn client(&self) -> Option<&ClientId> {
         match self {
             Self::Logout { client, .. } => Some(client),
-            Self::Mail(_) => None,
+            Self::Mail(_) | Self::Event(_) => None,
         }
     }
 
@@ -160,6 +171,7 @@ impl Message {
             Self::Mail(mail) => NewEvent::new("mail-undelivered")
                 .user(&mail.user)
                 .detail(mail.purpose.as_str()),
+            Self::Event(signal) => NewEvent::new("event-undelivered").detail(&signal.receiver),
         }
     }
 }
@@ -327,7 +339,8 @@ impl ActingStore {
     ) -> Result<u64, StoreError> {
         let statement = Statement::new(TOO_OLD)
             .bind(now.plus(-PATIENCE))
-            .bind(i64::from(limit));
+            .bind(i64::from(limit))
+            .bind(now.plus(-PATIENCE_WITH_RECEIVERS));
         let old = self.list(statement, read_any).await?;
         for row in &old {
             match row {
@@ -412,5 +425,9 @@ fn message(kind: &str, recipient: &str, user: &str, about: &str) -> Result<Messa
             session: session_id(about)?,
         },
         OutboxKind::Mail => Message::Mail(mail::read(user_id(user)?, about)?),
+        OutboxKind::Event => Message::Event(stored(
+            QueuedSignal::read(recipient, about),
+            "event that waits",
+        )?),
     })
 }

@@ -78,10 +78,15 @@ impl ActingStore {
             true => ending_others(user, &renewal.id, now).into(),
             false => Vec::new(),
         };
+        let event = NewEvent::new("password-set").user(user);
+        let event = match change.ends_others {
+            true => event.detail("others ended"),
+            false => event,
+        };
         let unit = Unit::new([raise.expect_some(), renewal.statement(now)])
             .then(password_replacement(user, change.password, now))
             .and(others)
-            .then(NewEvent::new("password-set").user(user).by(self.by(), now))
+            .then(event.by(self.by(), now))
             .and(mail::queue(change.mail, now))
             .in_turn(user.as_str());
         let UnitOutcome::Done(rows) = self.run(unit).await? else {

@@ -72,6 +72,7 @@ impl Check {
         for warning in of_certificate.0 {
             note(format_args!("warning: {warning}"));
         }
+        checked.receiver_settings()?;
         let mut schema = None;
         if self.connect || checked.database.file().is_some_and(Path::exists) {
             let looked = block_on(look(&checked))?;
@@ -181,7 +182,19 @@ async fn compare(store: &Store, checked: &Checked) -> Result<Vec<String>, Failur
     declared.judge(&would)?;
     let gone = (!would.disabled.is_empty()).then(|| undeclared(&would.disabled));
     let unknown = unknown_groups(store, checked).await?;
-    Ok(clock.into_iter().chain(gone).chain(unknown).collect())
+    let paused = paused_receivers(store).await?;
+    let all = clock.into_iter().chain(gone).chain(unknown).chain(paused);
+    Ok(all.collect())
+}
+
+/// The receivers of events that took nothing for so long that they are told nothing any more.
+async fn paused_receivers(store: &Store) -> Result<Vec<String>, Failure> {
+    let receivers = store.receivers().await?.into_iter();
+    let paused = receivers.filter_map(|receiver| Some((receiver.paused_at?, receiver.name)));
+    let told = paused.map(|(since, name)| {
+        format!("the receiver of events `{name}` has taken none for a day and is told nothing since {}\n    when it is back: safeconduct receiver resume {name}", when(since))
+    });
+    Ok(told.collect())
 }
 
 /// The rules that let nobody in, because there is no group of that name.

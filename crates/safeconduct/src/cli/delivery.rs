@@ -172,6 +172,7 @@ fn recipient(listed: &ListedMessage) -> String {
     match &listed.row.message {
         Message::Mail(mail) => mail.to.to_string(),
         Message::Logout { client, .. } => client.to_string(),
+        Message::Event(signal) => signal.receiver.clone(),
     }
 }
 
@@ -182,7 +183,7 @@ struct ShownDelivery {
     kind: Cow<'static, str>,
     recipient: String,
     about: String,
-    user: UserId,
+    user: Option<UserId>,
     attempts: i64,
     last_answer: Option<String>,
     created_at: String,
@@ -205,8 +206,9 @@ impl From<ListedMessage> for ShownDelivery {
             about: match &row.message {
                 Message::Mail(mail) => mail.purpose.as_str().to_owned(),
                 Message::Logout { session, .. } => session.to_string(),
+                Message::Event(signal) => signal.signal.clone(),
             },
-            user: row.message.user().clone(),
+            user: row.message.user().cloned(),
             id: row.id,
             attempts: row.attempts,
             last_answer: listed.last_answer,

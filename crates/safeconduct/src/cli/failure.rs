@@ -99,6 +99,9 @@ impl From<Refused> for Failure {
                 .with_advice("`safeconduct grant list` names those that are alive"),
             Refused::NoConsent { .. } => Self::NotFound(said)
                 .with_advice("`safeconduct consent list` names what a user allows"),
+            Refused::NoReceiver(_) => Self::NotFound(said).with_advice(
+                "`safeconduct receiver list` names them, and says which are paused",
+            ),
             Refused::NoDelivery(_) => Self::NotFound(said).with_advice(
                 "`safeconduct delivery list` names what waits, and with --given-up what was given up",
             ),

@@ -31,6 +31,7 @@ mod output;
 mod page;
 mod place;
 mod prompt;
+mod receiver;
 mod registration;
 mod remote;
 mod restored;
@@ -124,6 +125,9 @@ enum Command {
     /// Deliveries: mails and logouts that wait to be told
     #[command(subcommand)]
     Delivery(delivery::Verb),
+    /// Receivers: whom security events are pushed to
+    #[command(subcommand)]
+    Receiver(receiver::Verb),
     /// Say what is known of a request, a grant, a user or a client, and what mends it
     Explain(explain::Explain),
     /// What happened, who did it and by which door; the newest first
@@ -234,6 +238,9 @@ fn run(cli: Cli) -> Result<(), Failure> {
             context.on_place(async |place, output| verb.run(place, output).await)
         }
         Command::Delivery(verb) => {
+            context.on_place(async |place, output| verb.run(place, output).await)
+        }
+        Command::Receiver(verb) => {
             context.on_place(async |place, output| verb.run(place, output).await)
         }
         Command::Explain(explain) => {

@@ -10,6 +10,7 @@ use safeconduct_protocol::passkey::RelyingParty;
 use safeconduct_protocol::secret::Secret;
 use safeconduct_protocol::sign_up::SignUp;
 use safeconduct_server::client_address::Network;
+use safeconduct_server::event_receivers::EventReceiver;
 use safeconduct_server::pages::Look;
 use safeconduct_server::settings::MailSettings;
 use safeconduct_store::{OpenError, Store};
@@ -19,6 +20,7 @@ use super::administration;
 use super::at::At;
 use super::declared::{self, Declared};
 use super::duration::Span;
+use super::event_receivers::{self, Receiver};
 use super::file::Config;
 use super::findings::Findings;
 use super::layers::Layers;
@@ -46,6 +48,8 @@ pub(crate) struct Checked {
     pub(crate) tls: Option<TlsFiles>,
     /// The mail server, where there is one.
     pub(crate) mail: Option<mail::Mail>,
+    /// Whom events are pushed to.
+    pub(crate) event_receivers: Vec<Receiver>,
     /// Who may create an account by themselves.
     pub(crate) sign_up: SignUp,
     pub(crate) look: Look,
@@ -61,6 +65,15 @@ impl Checked {
     /// The password can't be read.
     pub(crate) fn mail_settings(&self) -> Result<Option<MailSettings>, Problems> {
         self.mail.as_ref().map(mail::Mail::settings).transpose()
+    }
+
+    /// Whom events are pushed to, with what they are called with.
+    ///
+    /// # Errors
+    /// What one is called with can't be read.
+    pub(crate) fn receiver_settings(&self) -> Result<Vec<EventReceiver>, Problems> {
+        let receivers = self.event_receivers.iter();
+        receivers.map(Receiver::settings).collect()
     }
 
     /// The database's URL as the store opens it, with the password.
@@ -105,6 +118,7 @@ pub(super) fn check(
     let password_origin = layers.origin(&At::key("database").then("password_file"));
     let tls = tls::check(&config, &mut findings);
     let mail = mail::check(&config, &mut findings);
+    let event_receivers = event_receivers::check(&config, &mut findings);
     let sign_up = sign_up::check(&config, &mut findings);
     let declared = declared::check(&config, &mut findings);
     let look = look::check(&config, &mut findings);
@@ -124,6 +138,7 @@ pub(super) fn check(
             declared,
             tls,
             mail,
+            event_receivers,
             sign_up,
             look,
             administration_url,

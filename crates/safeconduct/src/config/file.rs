@@ -77,6 +77,8 @@ pub(crate) struct Config {
     pub(crate) resources: Vec<Resource>,
     #[serde(default)]
     pub(crate) clients: Vec<Client>,
+    #[serde(default)]
+    pub(crate) event_receivers: Vec<EventReceiver>,
 }
 
 table! {
@@ -573,6 +575,48 @@ pub(crate) struct Resource {
     /// nothing else: its tokens are 250 characters longer.
     #[serde(default = "Resources::default_algorithm")]
     pub(crate) access_token_signing_alg: Algorithm,
+}
+
+/// A receiver that security events are pushed to, as signed tokens (RFC 8935): a monitoring system, or an app that wants to know of sessions
+/// that end elsewhere ([events for machines](../guides/events-for-machines.md)). It is told what appears once it is declared.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct EventReceiver {
+    /// Its name here: small letters, digits and hyphens. How far it has been told is remembered by it.
+    pub(crate) name: String,
+    /// Where it takes events: an `https` URL that leads to no private network. It is called without redirects and without a proxy.
+    pub(crate) endpoint: String,
+    /// Who it is: the `aud` of what it is told.
+    pub(crate) audience: String,
+    /// What it is told: `session-revoked`, `session-established` and `credential-change` of CAEP, and kinds of events of
+    /// [the reference](events.md), such as `user-locked`.
+    #[serde(default = "caep_events")]
+    pub(crate) events: Vec<String>,
+    /// The file that holds the `Authorization` header it is called with, such as `Bearer` and a token.
+    #[serde(default)]
+    pub(crate) authorization_file: Option<PathBuf>,
+    /// The client whose `sub` and `sid` it knows users and sessions by; it is told nothing that is of another client alone. Without it, users
+    /// are named as public clients know them. Whichever it is, it is told of every user.
+    #[serde(default)]
+    pub(crate) client: Option<String>,
+    /// What its events are signed with. `RS256` is what receivers have to understand (CAEP Interoperability Profile).
+    #[serde(default = "signing_alg_of_events")]
+    pub(crate) signing_alg: Algorithm,
+    /// Whether it may be in a private network, or on this machine. What gives a machine of a cloud its credentials is never called.
+    #[serde(default)]
+    pub(crate) allow_private_network: bool,
+    /// Whether it may be called in the clear, by `http`.
+    #[serde(default)]
+    pub(crate) allow_http: bool,
+}
+
+fn caep_events() -> Vec<String> {
+    ["session-revoked", "credential-change"]
+        .map(str::to_owned)
+        .into()
+}
+
+fn signing_alg_of_events() -> Algorithm {
+    Algorithm::Rs256
 }
 
 fn address(_: &mut SchemaGenerator) -> Schema {

@@ -9,6 +9,7 @@ mod check;
 mod clients;
 mod declared;
 mod duration;
+mod event_receivers;
 mod file;
 mod findings;
 mod layers;

@@ -16,7 +16,7 @@ const PAGE: &str = concat!(
 );
 
 /// The tables in the order in which a reader meets them.
-const TABLES: [&str; 16] = [
+const TABLES: [&str; 17] = [
     "server",
     "database",
     "secrets",
@@ -33,6 +33,7 @@ const TABLES: [&str; 16] = [
     "scopes",
     "resources",
     "clients",
+    "event_receivers",
 ];
 
 /// What stands above the keys.
@@ -55,7 +56,8 @@ fn configuration_reference_is_up_to_date() {
 #[test]
 fn every_default_of_the_reference_is_the_real_one() {
     let text = "issuer = \"https://id.example\"\n[groups.a]\n[scopes.a]\n[[resources]]\nuri = \"https://a.example\"\n\
-        [[clients]]\nid = \"web\"\nsecret_file = \"s\"";
+        [[clients]]\nid = \"web\"\nsecret_file = \"s\"\n\
+        [[event_receivers]]\nname = \"a\"\nendpoint = \"https://a.example\"\naudience = \"a\"";
     let sources = Sources {
         file: Some(("safeconduct.toml".into(), text.to_owned())),
         ..Sources::default()

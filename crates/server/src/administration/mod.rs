@@ -14,6 +14,7 @@ pub mod keys;
 pub mod links;
 pub mod master_keys;
 pub mod provisioning;
+pub mod receivers;
 pub mod sessions;
 pub mod users;
 
@@ -102,6 +103,9 @@ pub enum Refused {
     /// Nothing of that name waits to be told, or was given up.
     #[error("nothing called {0} waits to be told, or was given up within the week")]
     NoDelivery(String),
+    /// No receiver of that name was ever declared, or it is not paused.
+    #[error("there is no receiver {0} that this could be done to")]
+    NoReceiver(String),
     /// The user has no second factor.
     #[error("{0} has no second factor")]
     NoSecondFactor(String),

@@ -18,6 +18,7 @@ mod openapi;
 mod operation;
 mod paging;
 pub(crate) mod problem;
+mod receivers;
 mod scim;
 mod sessions;
 mod shown;
@@ -53,6 +54,7 @@ fn operations() -> Vec<Operation> {
         keys::operations(),
         events::operations(),
         deliveries::operations(),
+        receivers::operations(),
     ];
     nouns.into_iter().flatten().collect()
 }

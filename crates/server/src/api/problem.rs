@@ -283,6 +283,7 @@ impl From<Refused> for Problem {
             | Refused::NoConsent { .. }
             | Refused::NoDelivery(_)
             | Refused::NoSuchSecret { .. }
+            | Refused::NoReceiver(_)
             | Refused::NoSecondFactor(_)
             | Refused::NoPasskey { .. }
             | Refused::NoKey(_)

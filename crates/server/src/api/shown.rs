@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use safeconduct_protocol::{registration::Registration, time::Timestamp};
 use safeconduct_store::{
     ClientRecord, ConsentRecord, Event, GrantRecord, ListedMessage, Message, MessageState,
-    PasskeyRecord, SecretHash, SessionRecord, UserRecord, Who,
+    PasskeyRecord, ReceiverRecord, SecretHash, SessionRecord, UserRecord, Who,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -364,8 +364,8 @@ pub(super) struct Delivery {
     recipient: String,
     /// Of what.
     about: String,
-    /// About whom.
-    user: String,
+    /// About whom; of an event that says what is told.
+    user: Option<String>,
     /// How often it was tried.
     attempts: i64,
     /// What came of it the last time.
@@ -392,12 +392,13 @@ impl From<ListedMessage> for Delivery {
                 client, session, ..
             } => (client.to_string(), session.to_string()),
             Message::Mail(mail) => (mail.to.to_string(), mail.purpose.as_str().to_owned()),
+            Message::Event(signal) => (signal.receiver.clone(), signal.signal.clone()),
         };
         Self {
             kind: row.message.kind().as_str().to_owned(),
             recipient,
             about,
-            user: row.message.user().to_string(),
+            user: row.message.user().map(ToString::to_string),
             id: row.id,
             attempts: row.attempts,
             last_answer: listed.last_answer,
@@ -405,6 +406,27 @@ impl From<ListedMessage> for Delivery {
             state,
             next_at: next_at.map(Time::from),
             given_up_at: given_up_at.map(Time::from),
+        }
+    }
+}
+
+/// Whom security events are pushed to.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub(super) struct Receiver {
+    /// Its name in the configuration.
+    name: String,
+    /// Since when it has taken nothing, if it was told something in vain.
+    failing_since: Option<Time>,
+    /// Since when it is told nothing.
+    paused_at: Option<Time>,
+}
+
+impl From<ReceiverRecord> for Receiver {
+    fn from(record: ReceiverRecord) -> Self {
+        Self {
+            name: record.name,
+            failing_since: record.failing_since.map(Time::from),
+            paused_at: record.paused_at.map(Time::from),
         }
     }
 }

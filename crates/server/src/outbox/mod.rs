@@ -5,9 +5,12 @@
 //! A recipient that is slow delays itself alone: due rows are asked for recipient by recipient and taken in turn, no recipient
 //! has more than its share of what is under way (`concurrency`), and no delivery waits for a batch.
 //!
-//! How a message is put to its recipient is its kind's own file: `logout` for Back-Channel Logout, `mail` for what a mail server takes.
+//! How a message is put to its recipient is its kind's own file: `logout` for Back-Channel Logout, `mail` for what a mail server takes,
+//! `event` for what is pushed to receivers.
 
+mod body;
 mod concurrency;
+mod event;
 mod logout;
 mod mail;
 mod state;
@@ -51,7 +54,7 @@ pub(crate) async fn notify(server: &Server, queued: Vec<OutboxRow>) -> Notified 
     let deadline = Instant::now() + server.settings().back_channel.wait;
     let client = |row: &OutboxRow| match &row.message {
         Message::Logout { client, .. } => Some(client.clone()),
-        Message::Mail(_) => None,
+        Message::Mail(_) | Message::Event(_) => None,
     };
     let mut not_yet: Vec<ClientId> = queued.iter().filter_map(client).collect();
     let (sender, mut answers) = mpsc::unbounded_channel();
@@ -141,11 +144,12 @@ async fn begin_due(server: &Server, deliveries: &mut JoinSet<Outcome>) -> Result
     let under_way = &server.outbox().deliveries;
     let mut is_more_due = false;
     let mut waiting = Vec::new();
-    // A node that has no mail server leaves mails to those that have one.
-    let sends_mail = server.settings().mail.is_some();
     let kinds = OutboxKind::ALL.into_iter();
-    for kind in kinds.filter(|kind| *kind != OutboxKind::Mail || sends_mail) {
+    for kind in kinds.filter(|kind| can_deliver(server, *kind)) {
         for recipient in server.store().due_recipients(kind, ripe).await? {
+            if kind == OutboxKind::Event && !knows_receiver(server, &recipient) {
+                continue;
+            }
             let Some(free) = under_way.free(kind, &recipient, now) else {
                 continue;
             };
@@ -177,6 +181,20 @@ async fn begin_due(server: &Server, deliveries: &mut JoinSet<Outcome>) -> Result
         waiting = next_turn;
     }
     Ok(is_more_due)
+}
+
+/// Whether this node can deliver anything of a kind. One that has no mail server leaves mails to those that have one.
+fn can_deliver(server: &Server, kind: OutboxKind) -> bool {
+    match kind {
+        OutboxKind::Logout => true,
+        OutboxKind::Mail => server.settings().mail.is_some(),
+        OutboxKind::Event => !server.settings().event_receivers.is_empty(),
+    }
+}
+
+fn knows_receiver(server: &Server, name: &str) -> bool {
+    let mut declared = server.settings().event_receivers.iter();
+    declared.any(|receiver| receiver.name == name)
 }
 
 /// What became of a row.
@@ -213,6 +231,7 @@ async fn deliver(server: &Server, row: &OutboxRow, delivery: &concurrency::Deliv
             session,
         } => logout::attempt(&exchange, client, user, session).await,
         Message::Mail(mail) => mail::attempt(&exchange, row, mail).await,
+        Message::Event(signal) => event::attempt(&exchange, signal).await,
     };
     delivery.ended(!matches!(answer, Answer::Silent(_)), exchange.now);
     settle(&exchange, row, answer).await
@@ -224,6 +243,7 @@ async fn claim(exchange: &Exchange<'_>, row: &OutboxRow) -> bool {
     let settings = server.settings();
     let longest = match (&row.message, &settings.mail) {
         (Message::Mail(_), Some(mail)) => mail.deadline,
+        (Message::Event(_), _) => event::LONGEST_ANSWER,
         _ => settings.back_channel.answer,
     };
     let longest = i64::try_from(longest.as_secs()).unwrap_or(PAUSES[0]);
@@ -252,7 +272,14 @@ async fn settle(exchange: &Exchange<'_>, row: &OutboxRow, answer: Answer) -> Out
     let pause = match &row.message {
         Message::Logout { .. } => PAUSES.get(attempts(row)).copied(),
         Message::Mail(mail) => mail::pause(mail, row, &answer, &PAUSES, exchange.now),
+        Message::Event(_) => event::pause(exchange, row, &PAUSES),
     };
+    if let Message::Event(signal) = &row.message
+        && is_paused_by(exchange, &signal.receiver, &answer).await
+    {
+        exchange.server.telemetry().outbox_attempt(kind, "failed");
+        return Outcome::Failed;
+    }
     let (label, outcome, written) = match (answer, pause) {
         (Answer::Delivered, _) => {
             tracing::info!(kind = what, recipient, attempt, "delivered");
@@ -305,4 +332,13 @@ async fn settle(exchange: &Exchange<'_>, row: &OutboxRow, answer: Answer) -> Out
         tracing::warn!(%error, kind = what, recipient, "how a recipient took a message could not be written down; it is delivered again");
     }
     outcome
+}
+
+/// Whether a receiver is paused by this answer; what waits for it has left the outbox then.
+async fn is_paused_by(exchange: &Exchange<'_>, receiver: &str, answer: &Answer) -> bool {
+    let noted = event::note(exchange, receiver, answer).await;
+    noted.unwrap_or_else(|error| {
+        tracing::warn!(%error, receiver, "whether a receiver takes events could not be written down");
+        false
+    })
 }

@@ -18,7 +18,7 @@ const NEW: &str = "seven small boats at noon";
 
 impl Browser<'_> {
     /// Types a password twice into the page of a link; the answer to the form itself.
-    async fn choose(&mut self, page: &Answer, password: &str) -> Answer {
+    pub(crate) async fn choose(&mut self, page: &Answer, password: &str) -> Answer {
         self.post("/link", &form(page, password, password)).await
     }
 

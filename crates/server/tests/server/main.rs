@@ -27,6 +27,7 @@ mod cross_origin;
 mod crowding;
 mod discovery;
 mod dpop;
+mod event_receivers;
 mod events;
 mod failed_sign_ins;
 mod form_post;

@@ -41,7 +41,7 @@ pub(crate) async fn mails(server: &TestServer) -> Vec<Mail> {
     let due = due.await.unwrap().into_iter();
     due.map(|row| match row.message {
         Message::Mail(mail) => mail,
-        other @ Message::Logout { .. } => panic!("{other:?}"),
+        other @ (Message::Logout { .. } | Message::Event(_)) => panic!("{other:?}"),
     })
     .collect()
 }

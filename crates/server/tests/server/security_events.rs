@@ -127,7 +127,7 @@ async fn an_api_is_told_what_ended_of_its_own_and_nothing_else() {
     assert_eq!(told, [json!({"any": true})]);
 }
 
-/// Attacks: AD65.
+/// Attacks: AD69.
 #[tokio::test]
 async fn of_a_user_it_is_told_once_and_an_answer_ends_where_it_is_full() {
     let server = TestServer::start().await;

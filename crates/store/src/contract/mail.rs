@@ -63,7 +63,7 @@ impl World {
 fn purposes(rows: &[OutboxRow]) -> Vec<MailPurpose> {
     let purpose = |row: &OutboxRow| match &row.message {
         Message::Mail(mail) => mail.purpose,
-        other @ Message::Logout { .. } => panic!("{other:?}"),
+        other @ (Message::Logout { .. } | Message::Event(_)) => panic!("{other:?}"),
     };
     rows.iter().map(purpose).collect()
 }

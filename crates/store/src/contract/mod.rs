@@ -9,6 +9,7 @@ mod client_secrets;
 mod copying;
 mod eras;
 mod event_numbers;
+mod event_receivers;
 mod groups;
 mod guesses;
 mod imports;

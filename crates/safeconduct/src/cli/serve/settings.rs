@@ -30,6 +30,7 @@ pub(super) fn settings(checked: &Checked) -> Result<Settings, Failure> {
         internal_hosts: server.internal_hosts.clone(),
         product_name: ui.name.clone(),
         mail: checked.mail_settings()?,
+        event_receivers: checked.receiver_settings()?,
         look: checked.look.clone(),
         default_language: ui.default_language,
         dpop_nonce_required: dpop.require_nonce,
