@@ -123,6 +123,14 @@ pub(crate) async fn bind_all(ports: Option<Ports>) -> io::Result<[Bound; 3]> {
     Ok(all.unwrap_or_else(|_| unreachable!("each of three ports was bound")))
 }
 
+/// Binds listeners at any port that is free.
+///
+/// # Errors
+/// There is none.
+pub(crate) async fn bind_any() -> io::Result<Bound> {
+    bind(0).await
+}
+
 async fn bind_usual(port: u16, others: &mut std::ops::Range<u16>) -> io::Result<Bound> {
     let mut refused = match bind(port).await {
         Ok(bound) => return Ok(bound),

@@ -9,6 +9,7 @@ mod api;
 mod app;
 mod attacks;
 mod browser;
+mod console;
 mod diagram;
 mod directory;
 mod field;
@@ -82,11 +83,11 @@ async fn play(args: Demo) -> anyhow::Result<()> {
         None => "no port from 8430 to 8529 can be listened on".to_owned(),
     })?;
     directory.keep_ports(ports_of(&bound))?;
-    let parties = Parties::start(bound, &directory, terminal).await?;
+    let mut parties = Parties::start(bound, &directory, terminal).await?;
     let ended = if args.break_it {
         break_it(&parties, terminal).await
     } else {
-        show(&parties, &args, terminal).await
+        show(&mut parties, &args, terminal).await
     };
     parties.stop().await;
     ended
@@ -110,10 +111,11 @@ async fn break_it(parties: &Parties, terminal: Terminal) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn show(parties: &Parties, args: &Demo, terminal: Terminal) -> anyhow::Result<()> {
+async fn show(parties: &mut Parties, args: &Demo, terminal: Terminal) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let kept = args.keep.as_ref().map(|path| path.display().to_string());
     terminal.welcome(&parties.addresses, kept.as_deref());
+    terminal.administer(&parties.open_console().await?);
     terminal.invite(&parties.invitation);
     if args.ports.is_none() && !parties.addresses.are_usual() {
         terminal

@@ -29,23 +29,25 @@ use safeconduct_server::keys::{self, Keys};
 use safeconduct_server::listener::{self, Limits};
 use safeconduct_server::pages::Notice;
 use safeconduct_server::password::{PasswordSettings, Passwords};
+use safeconduct_server::settings::AdministrationSettings;
 use safeconduct_server::telemetry::Telemetry;
 use safeconduct_server::{CrossOrigin, MasterKey, MasterKeys, Server, Settings, routes};
 use safeconduct_store::{ActingStore, By, Declared, NewUser, Store};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
-use super::addresses::{Addresses, Bound, ports_of};
+use super::addresses::{Addresses, Bound, bind_any, ports_of};
 use super::attacks::{Attacks, Credentials};
 use super::directory::Directory;
 use super::message::Party;
 use super::people::{
-    CALENDAR, IDENTITY, NOTES_READ, NOTES_WRITE, PASSWORD, People, SCOPES, SEEDS, Seed, visitors,
+    ADMINISTRATOR, CALENDAR, IDENTITY, NOTES_READ, NOTES_WRITE, PASSWORD, People, SCOPES, SEEDS,
+    Seed, visitors,
 };
 use super::recorder::Recorder;
 use super::terminal::Terminal;
 use super::wire::Wire;
-use super::{api, app};
+use super::{api, app, console};
 
 /// The web app's id at the server.
 const APP: &str = "demo-notes";
@@ -65,6 +67,7 @@ pub(crate) struct Parties {
     serving: JoinSet<()>,
     maintenance: JoinHandle<()>,
     store: Store,
+    server: Server,
 }
 
 impl Parties {
@@ -128,7 +131,8 @@ impl Parties {
             serving.spawn(serve(bound, router, stopping.clone()));
         }
         let store = server.store().clone();
-        let maintenance = tokio::spawn(async move { server.maintain().await });
+        let maintained = server.clone();
+        let maintenance = tokio::spawn(async move { maintained.maintain().await });
         Ok(Self {
             addresses,
             recorder,
@@ -138,7 +142,32 @@ impl Parties {
             serving,
             maintenance,
             store,
+            server,
         })
+    }
+
+    /// Starts the operator's console, and gives the address that opens it. From then on one user administers the server.
+    ///
+    /// # Errors
+    /// What keeps it from starting.
+    pub(crate) async fn open_console(&mut self) -> anyhow::Result<String> {
+        let bound = bind_any().await?;
+        let api = format!("http://127.0.0.1:{}", bound.port);
+        let router = routes::admin(&self.server);
+        let stopping = self.stop.subscribe();
+        self.serving.spawn(serve(bound, router, stopping));
+        let own = self.store.by(By::server());
+        let user = own.user_by_name(ADMINISTRATOR).await?;
+        let user = user.context("the user who administers is there")?;
+        own.add_administrator(&user.id, Clock::system().now())
+            .await?;
+        console::start(
+            &self.addresses,
+            &api,
+            &mut self.serving,
+            self.stop.subscribe(),
+        )
+        .await
     }
 
     /// Lets requests under way finish, and closes everything.
@@ -207,6 +236,7 @@ async fn server(
     let settings = Settings {
         sign_up: SignUp::Invite,
         sign_in_notice: Some(accounts_to_try()),
+        administration: Some(AdministrationSettings::default()),
         ..Settings::new(issuer)
     };
     let server = Server::new(settings, store, masters, clock).await?;

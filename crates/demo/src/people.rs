@@ -12,6 +12,9 @@ pub(crate) const PASSWORD: &str = "correct-horse-demo";
 /// visitor's is given beforehand.
 pub(crate) const ATTACKED: &str = "carol";
 
+/// The user who administers the server, and uses no app: whoever administers proves two factors wherever they sign in.
+pub(crate) const ADMINISTRATOR: &str = "dana";
+
 /// What the app asks to know about a person.
 pub(crate) const IDENTITY: [&str; 3] = ["openid", "profile", "email"];
 /// Reading notes.
@@ -43,7 +46,7 @@ pub(crate) struct Seed {
 }
 
 /// Everybody.
-pub(crate) const SEEDS: [Seed; 3] = [
+pub(crate) const SEEDS: [Seed; 4] = [
     Seed {
         username: "alice",
         claims: [
@@ -89,11 +92,29 @@ pub(crate) const SEEDS: [Seed; 3] = [
             "Call Dad on Sunday.",
         ],
     },
+    Seed {
+        username: ADMINISTRATOR,
+        claims: [
+            ("name", "Dana Scully"),
+            ("given_name", "Dana"),
+            ("family_name", "Scully"),
+            ("email", "dana@example.com"),
+            ("locale", "en-GB"),
+        ],
+        notes: [
+            "Who administers has no app of their own here.",
+            "Look at the keys once a year.",
+            "Two administrators are better than one.",
+        ],
+    },
 ];
 
-/// Those whom a visitor may sign in as.
+/// Those whom a visitor may sign in as at the app.
 pub(crate) fn visitors() -> impl Iterator<Item = &'static Seed> {
-    SEEDS.iter().filter(|seed| seed.username != ATTACKED)
+    let others = [ATTACKED, ADMINISTRATOR];
+    SEEDS
+        .iter()
+        .filter(move |seed| !others.contains(&seed.username))
 }
 
 /// A note.

@@ -8,8 +8,9 @@ use tokio::sync::broadcast::error::RecvError;
 
 use super::addresses::Addresses;
 use super::attacks::{Attack, Outcome};
+use super::console;
 use super::message::{Message, Party};
-use super::people::{PASSWORD, visitors};
+use super::people::{ADMINISTRATOR, PASSWORD, visitors};
 use super::recorder::{News, Recorder};
 use super::story::{self, Step};
 
@@ -68,6 +69,17 @@ impl Terminal {
         ));
     }
 
+    /// Says where the operator's console is.
+    pub(crate) fn administer(self, address: &str) {
+        self.say(&format!(
+            "  Console   {address}\n            {}\n",
+            self.paint(
+                QUIET,
+                &format!("administers the server, for the first browser that opens it; {ADMINISTRATOR} / {PASSWORD}, and a passkey"),
+            ),
+        ));
+    }
+
     /// Says what can be done next.
     pub(crate) fn farewell(self) {
         let attacks = Attack::ALL.len();
@@ -87,6 +99,9 @@ impl Terminal {
                         continue;
                     }
                     let messages = recorder.messages(flow);
+                    if messages.iter().any(|message| is_of_console(message)) {
+                        continue;
+                    }
                     let steps = story::steps(&messages, &addresses);
                     for step in concluded_by(&message, &steps, &addresses) {
                         self.step(message.at, step);
@@ -154,6 +169,11 @@ impl Terminal {
             text.to_owned()
         }
     }
+}
+
+/// Whether a message is of a sign-in to the console, which is no part of the story.
+fn is_of_console(message: &Message) -> bool {
+    message.request.shown("client_id") == console::CLIENT_ID
 }
 
 /// The steps that `message` was the last word of.

@@ -51,6 +51,7 @@ async fn a_newcomer_walks_through_the_flow_and_breaks_nothing_in_a_browser() {
         makes_a_passkey(&stage).await?;
         removes_access(&stage).await?;
         signs_up_with_a_passkey(&stage).await?;
+        administers_the_server(&stage).await?;
         is_told_what_is_wrong(&stage).await?;
         followed_it_on_the_terminal(&stage);
         Ok(())
@@ -463,6 +464,28 @@ async fn is_told_what_is_wrong(stage: &Stage) -> WebDriverResult<()> {
         .shows("#error-code", &["redirect-uri-not-registered"])
         .await?;
     stage.picture("error").await
+}
+
+/// By the address on the terminal, as the user it names, whose passkey is the second factor that the server asks for.
+async fn administers_the_server(stage: &Stage) -> WebDriverResult<()> {
+    stage.driver.delete_all_cookies().await?;
+    plug_in_an_authenticator(stage).await?;
+    stage.visit(&stage.demo.console).await?;
+    stage.fill("username", "dana").await?;
+    stage.fill("password", PASSWORD).await?;
+    stage.press("login-submit").await?;
+    stage.press("new-passkey-submit").await?;
+    stage.press("passkey-submit").await?;
+    stage
+        .shows("main", &["Safeconduct command line", "You are dana"])
+        .await?;
+    stage.press("consent-allow").await?;
+    stage.shows("h1", &["The server is well"]).await?;
+    stage.shows(".who", &["Signed in as dana"]).await?;
+    stage.fill("q", "bob").await?;
+    stage.press("search").await?;
+    stage.shows("h1", &["bob"]).await?;
+    stage.has(1, "#lock").await
 }
 
 fn followed_it_on_the_terminal(stage: &Stage) {

@@ -20,6 +20,8 @@ pub(crate) struct Demo {
     pub(crate) app: String,
     /// The server's.
     pub(crate) server: String,
+    /// What opens the console.
+    pub(crate) console: String,
 }
 
 impl Demo {
@@ -39,11 +41,13 @@ impl Demo {
             url.unwrap().to_owned()
         };
         let (app, server) = (address("Web app"), address("Server"));
+        let console = address("/open/");
         Self {
             process: Mutex::new(process),
             _directory: directory,
             app,
             server,
+            console,
         }
     }
 
