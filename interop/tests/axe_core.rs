@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::Result;
+use safeconduct_console::samples as console;
 use safeconduct_interop::install_npm;
 use safeconduct_protocol::language::Language;
 use safeconduct_server::pages::{Look, PageSet, samples};
@@ -44,7 +45,7 @@ async fn every_page_in_every_state_is_flawless_to_axe_with_chromium() -> Result<
     let library = fs::read_to_string(install_npm("axe-core").await?.join(LIBRARY))?;
     let directory = tempfile::tempdir()?;
     let pages = write(directory.path())?;
-    assert!(pages.len() > 80, "{} pages", pages.len());
+    assert!(pages.len() > 120, "{} pages", pages.len());
     in_browser(|driver| async move {
         for (language, light) in [("en", "light"), ("en", "dark"), ("ar", "light")] {
             see_by(&driver, light).await?;
@@ -71,7 +72,7 @@ async fn every_page_in_every_state_is_flawless_to_axe_with_chromium() -> Result<
     Ok(())
 }
 
-/// Every page in both languages, with its stylesheet. The script of the page that submits itself stays behind.
+/// Every page of the server and of the console in both directions, with its stylesheet. The script of the page that submits itself stays behind.
 fn write(directory: &Path) -> Result<Vec<String>> {
     let set = PageSet::new("Safeconduct", ".", &Look::default())?;
     let stylesheet = set.stylesheet();
@@ -84,6 +85,20 @@ fn write(directory: &Path) -> Result<Vec<String>> {
             // It would lead away before it is judged.
             let html = html.replace("http-equiv=\"refresh\"", "name=\"refresh\"");
             let file = directory.join(format!("{name}.{language}.html"));
+            fs::write(&file, html)?;
+            written.push(file.display().to_string());
+        }
+    }
+    fs::write(directory.join("console.css"), console::STYLESHEET)?;
+    for (name, html) in console::render() {
+        let mut ways = vec![("en", "ltr")];
+        // Its words are English alone; what its layout has in it is on these.
+        if ["user", "client", "events", "new-client"].contains(&name.as_str()) {
+            ways.push(("ar", "rtl"));
+        }
+        for (language, direction) in ways {
+            let html = html.replace("dir=\"ltr\"", &format!("dir=\"{direction}\""));
+            let file = directory.join(format!("console-{name}.{language}.html"));
             fs::write(&file, html)?;
             written.push(file.display().to_string());
         }

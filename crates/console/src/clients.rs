@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 
 use crate::api::{Api, List};
 use crate::confirm::Question;
+use crate::events::Actor;
 use crate::failed::{Failed, Refusal};
 use crate::form::{Asked, Fields, Posted};
 use crate::grants::Grant;
@@ -46,6 +47,8 @@ struct ClientSecret {
     /// How it ends, where the server keeps that.
     #[serde(default)]
     last_four: Option<String>,
+    #[serde(default)]
+    made_by: Option<Actor>,
     #[serde(default)]
     last_used_at: Option<String>,
 }
@@ -196,14 +199,11 @@ async fn settings(api: Api, Path(id): Path<String>, Asked(asked): Asked) -> Resu
     let told = api.inside.shown_once.take(asked.value("shown"), now);
     let told: Option<Value> = told.and_then(|told| serde_json::from_str(told.expose()).ok());
     let told = told.unwrap_or_else(|| json!({ "secret": null, "warnings": [], "new": false }));
-    let signs_in = client
-        .grant_types
-        .iter()
-        .any(|kind| kind == "authorization_code");
-    let by_itself = client
-        .grant_types
-        .iter()
-        .any(|kind| kind == "client_credentials");
+    let asks_with = |kind: &str| client.grant_types.iter().any(|known| known == kind);
+    let (signs_in, by_itself) = (
+        asks_with("authorization_code"),
+        asks_with("client_credentials"),
+    );
     let has_secret = client
         .token_endpoint_auth_method
         .starts_with("client_secret");

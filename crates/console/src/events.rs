@@ -37,8 +37,9 @@ pub(crate) struct Event {
     correlation_id: Option<String>,
 }
 
+/// Who did something.
 #[derive(Deserialize, Serialize)]
-struct Actor {
+pub(crate) struct Actor {
     kind: String,
     name: Option<String>,
 }

@@ -96,8 +96,8 @@ impl Refusal {
             },
             name: name.to_owned(),
             title,
-            detail: problem.detail.unwrap_or_default(),
-            errors: problem.errors,
+            detail: in_one_line(&problem.detail.unwrap_or_default()),
+            errors: problem.errors.into_iter().map(ValueProblem::tidy).collect(),
             correlation_id: problem.correlation_id,
             next,
         }
@@ -109,6 +109,20 @@ impl Refusal {
         self.next = next;
         self
     }
+}
+
+impl ValueProblem {
+    fn tidy(self) -> Self {
+        Self {
+            detail: in_one_line(&self.detail),
+            ..self
+        }
+    }
+}
+
+/// The API writes the end of a line as two characters, for whoever reads it in a log.
+fn in_one_line(detail: &str) -> String {
+    detail.replace("\\n", ":")
 }
 
 impl Failed {
@@ -183,14 +197,17 @@ mod tests {
             "type": "https://id.example/errors/last-administrator",
             "title": "It is the last one.",
             "correlation_id": "c1",
-            "errors": [{"pointer": "/a", "detail": "b"}],
+            "errors": [{"pointer": "/a", "detail": "b\\n c"}],
         });
         let told = Refusal::of_answer(StatusCode::CONFLICT, body.to_string().as_bytes());
         assert_eq!(
             (told.status, &*told.name),
             (StatusCode::CONFLICT, "last-administrator")
         );
-        assert_eq!((&*told.correlation_id, told.errors.len()), ("c1", 1));
+        assert_eq!(
+            (&*told.correlation_id, &*told.errors[0].detail),
+            ("c1", "b: c")
+        );
         let told = Refusal::of_answer(StatusCode::SERVICE_UNAVAILABLE, b"<html>");
         assert_eq!(told.status, StatusCode::BAD_GATEWAY);
         assert_eq!(told.title, "The server answered 503 Service Unavailable.");

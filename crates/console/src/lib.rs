@@ -36,6 +36,8 @@ use safeconduct_client::native::Native;
 use safeconduct_client::{Clock, Error};
 use tokio::net::TcpListener;
 
+pub use pages::samples;
+
 use binding::Binding;
 use pages::Pages;
 use shown_once::ShownOnce;

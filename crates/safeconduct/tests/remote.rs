@@ -1,6 +1,8 @@
 //! The command line as an app of a running server: signed in by a browser, with tokens in a file, and the same words by the API as on
 //! the database.
 
+#[path = "remote/chromium.rs"]
+mod chromium;
 #[path = "remote/console.rs"]
 mod console;
 

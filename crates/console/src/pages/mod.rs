@@ -1,6 +1,7 @@
 //! How the pages look: templates, what they may write and how. What they show is decided in the file of each noun.
 
 mod escape;
+pub mod samples;
 
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
@@ -265,6 +266,28 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn every_page_has_a_sample() {
+        let samples = samples::render();
+        let mut names: Vec<&str> = samples.iter().map(|(name, _)| name.as_str()).collect();
+        names.dedup();
+        assert_eq!(names.len(), samples.len());
+        let pages = TEMPLATES.iter().map(|(name, _)| name.replace('_', "-"));
+        for page in pages.filter(|name| !["base", "parts"].contains(&name.as_str())) {
+            assert!(names.contains(&page.as_str()), "{page}");
+        }
+        for (name, html) in samples {
+            assert_eq!(html.matches("<h1").count(), 1, "{name}");
+            let mut ids: Vec<&str> = html.split(" id=\"").skip(1).collect();
+            ids.iter_mut()
+                .for_each(|id| *id = id.split('"').next().unwrap());
+            let all = ids.len();
+            ids.sort_unstable();
+            ids.dedup();
+            assert_eq!(ids.len(), all, "{name}: an id is there twice");
+        }
+    }
 
     #[test]
     fn every_template_is_there_and_needs_no_script() {

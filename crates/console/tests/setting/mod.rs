@@ -102,7 +102,7 @@ fn client() -> Value {
         "client_id": "wiki", "client_name": "Wiki", "redirect_uris": ["https://a.example/cb"], "contacts": ["a@example.com"],
         "grant_types": ["authorization_code"], "scopes": ["openid"], "token_endpoint_auth_method": "client_secret_basic",
         "enabled": false, "declared": false, "created_at": AT, "client_secret": SECRET,
-        "secrets": [{"id": "k1", "created_at": AT, "expires_at": AT}],
+        "secrets": [{"id": "k1", "created_at": AT, "expires_at": AT, "last_four": "wxyz", "made_by": {"kind": "person", "name": "u1"}}],
     })
 }
 
