@@ -184,12 +184,17 @@ impl Api {
         read(&self.send(Method::POST, path, &[], Some(body), None).await?)
     }
 
-    /// Puts something there; what it answers is not looked at.
+    /// Puts something there, in place of the state that `etag` names where there are states; what it answers is not looked at.
     ///
     /// # Errors
     /// As [`get`](Self::get).
-    pub(crate) async fn put(&self, path: &[&str], body: Option<&Value>) -> Result<(), Failed> {
-        self.send(Method::PUT, path, &[], body, None)
+    pub(crate) async fn put(
+        &self,
+        path: &[&str],
+        body: Option<&Value>,
+        etag: Option<&str>,
+    ) -> Result<(), Failed> {
+        self.send(Method::PUT, path, &[], body, etag)
             .await
             .map(drop)
     }

@@ -75,6 +75,7 @@ pub(crate) fn pages() -> Routes {
         ("/clients/{id}", get(show)),
         ("/clients/{id}/settings", get(settings)),
         ("/clients/{id}/secrets", post(rotate)),
+        ("/clients/{id}/secrets/{secret}", post(end_secret)),
         ("/clients/{id}/disable", get(ask_disable).post(disable)),
         ("/clients/{id}/enable", post(enable)),
         ("/clients/{id}/delete", get(ask_delete).post(delete)),
@@ -227,6 +228,15 @@ async fn rotate(
     let made: NewSecret = api.post_json(&["clients", &id, "secrets"], &asked).await?;
     let told = json!({ "secret": made.client_secret, "warnings": [], "new": false });
     Ok(lead_to_settings(&api, &id, &told))
+}
+
+async fn end_secret(
+    api: Api,
+    Path((id, secret)): Path<(String, String)>,
+) -> Result<Redirect, Failed> {
+    api.delete(&["clients", &id, "secrets", &secret], None)
+        .await?;
+    Ok(api.on_to(&["clients", &id], "secret-ended"))
 }
 
 /// How many grants a client has, as far as one page tells.

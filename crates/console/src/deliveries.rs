@@ -1,4 +1,4 @@
-//! Deliveries: mails and logouts that wait to be told.
+//! Deliveries: mails, logouts and security events that wait to be told, and whom those go to.
 
 use axum::extract::Path;
 use axum::response::Redirect;
@@ -30,6 +30,14 @@ pub(crate) struct Delivery {
     given_up_at: Option<String>,
 }
 
+/// A receiver of security events.
+#[derive(Deserialize, Serialize)]
+struct Receiver {
+    name: String,
+    failing_since: Option<String>,
+    paused_at: Option<String>,
+}
+
 impl Delivery {
     /// Whether it failed before.
     pub(crate) fn was_tried(&self) -> bool {
@@ -42,19 +50,23 @@ pub(crate) fn pages() -> Routes {
         ("/deliveries", get(list)),
         ("/deliveries/{id}/retry", post(retry)),
         ("/deliveries/{id}/drop", post(take_back)),
+        ("/receivers/{name}/resume", post(resume)),
+        ("/receivers/{name}/forget", post(forget)),
     ]
 }
 
 async fn list(api: Api, Asked(asked): Asked) -> Result<Page, Failed> {
-    let found: List<Delivery> = api
-        .list(&["deliveries"], &[], asked.value("cursor"))
-        .await?;
+    let (found, receivers) = tokio::try_join!(
+        api.list::<Delivery>(&["deliveries"], &[], asked.value("cursor")),
+        api.find::<List<Receiver>>(&["receivers"], &[]),
+    )?;
+    let receivers = receivers.map(|list| list.items).unwrap_or_default();
     let more = found.next_cursor.as_ref();
     let more = more.map(|cursor| asked.query_with("cursor", cursor));
     let may_write = api.may_write();
     Ok(Page::new(
         "deliveries",
-        json!({ "deliveries": found.items, "more": more, "may_write": may_write }),
+        json!({ "deliveries": found.items, "receivers": receivers, "more": more, "may_write": may_write }),
     ))
 }
 
@@ -66,4 +78,14 @@ async fn retry(api: Api, Path(id): Path<String>) -> Result<Redirect, Failed> {
 async fn take_back(api: Api, Path(id): Path<String>) -> Result<Redirect, Failed> {
     api.delete(&["deliveries", &id], None).await?;
     Ok(api.on_to(&["deliveries"], "delivery-dropped"))
+}
+
+async fn resume(api: Api, Path(name): Path<String>) -> Result<Redirect, Failed> {
+    api.post(&["receivers", &name, "resume"]).await?;
+    Ok(api.on_to(&["deliveries"], "receiver-resumed"))
+}
+
+async fn forget(api: Api, Path(name): Path<String>) -> Result<Redirect, Failed> {
+    api.delete(&["receivers", &name], None).await?;
+    Ok(api.on_to(&["deliveries"], "receiver-forgotten"))
 }

@@ -12,6 +12,8 @@ use crate::pages::Page;
 
 /// How many of the last failures are shown.
 const SOME: &str = "5";
+/// How many of the last refusals.
+const MOST: usize = 20;
 
 /// What the server says of itself. Releases differ in what more they say.
 #[derive(Deserialize, Serialize)]
@@ -21,14 +23,33 @@ struct Status {
     ready: bool,
     #[serde(default)]
     not_ready: Option<String>,
+    /// What is odd about its configuration, where the server says that.
+    #[serde(default)]
+    warnings: Vec<String>,
     now: String,
+}
+
+/// A request that the node refused.
+#[derive(Deserialize, Serialize)]
+struct Refused {
+    at: String,
+    reason: String,
+    said: String,
+    #[serde(default)]
+    detail: Option<String>,
+    correlation_id: String,
+    method: String,
+    route: String,
+    #[serde(default)]
+    address: Option<String>,
 }
 
 /// Shows it.
 pub(crate) async fn show(api: Api) -> Result<Page, Failed> {
     let failures = [("kind", "sign-in-failed"), ("limit", SOME)];
-    let (status, keys, deliveries, failures) = tokio::try_join!(
+    let (status, refused, keys, deliveries, failures) = tokio::try_join!(
         api.get::<Status>(&["status"], &[]),
+        api.find::<List<Refused>>(&["refusals"], &[]),
         api.get::<List<Key>>(&["keys"], &[]),
         api.get::<List<Delivery>>(&["deliveries"], &[]),
         api.get::<List<Event>>(&["events"], &failures),
@@ -40,10 +61,12 @@ pub(crate) async fn show(api: Api) -> Result<Page, Failed> {
         .iter()
         .filter(|waiting| waiting.was_tried());
     let late = late.count();
-    let is_well = status.ready && old == 0 && late == 0;
+    let is_well = status.ready && status.warnings.is_empty() && old == 0 && late == 0;
+    let mut refused = refused.map(|list| list.items).unwrap_or_default();
+    refused.truncate(MOST);
     let may_write = api.may_write();
     Ok(Page::new(
         "front",
-        json!({ "status": status, "old": old, "late": late, "is_well": is_well, "failures": failures.items, "may_write": may_write }),
+        json!({ "status": status, "old": old, "late": late, "is_well": is_well, "refused": refused, "failures": failures.items, "may_write": may_write }),
     ))
 }

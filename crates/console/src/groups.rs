@@ -56,7 +56,7 @@ async fn list(api: Api, Asked(asked): Asked) -> Result<Page, Failed> {
 async fn show(api: Api, Path(name): Path<String>, Asked(asked): Asked) -> Result<Page, Failed> {
     let (this, of_group) = (["groups", &name], ["groups", name.as_str(), "members"]);
     let (group, members) = tokio::try_join!(
-        api.get::<Group>(&this, &[]),
+        api.tagged::<Group>(&this),
         api.list::<Member>(&of_group, &[], asked.value("cursor")),
     )?;
     let more = members.next_cursor.as_ref();
@@ -64,7 +64,7 @@ async fn show(api: Api, Path(name): Path<String>, Asked(asked): Asked) -> Result
     let may_write = api.may_write();
     Ok(Page::new(
         "group",
-        json!({ "group": group, "members": members.items, "more": more, "may_write": may_write }),
+        json!({ "group": group.value, "etag": group.etag, "members": members.items, "more": more, "may_write": may_write }),
     ))
 }
 
@@ -89,13 +89,15 @@ async fn change(
     Path(name): Path<String>,
     Posted(fields): Posted,
 ) -> Result<Redirect, Failed> {
-    api.put(&["groups", &name], Some(&described(&fields)))
+    let etag = Some(fields.value("etag"));
+    api.put(&["groups", &name], Some(&described(&fields)), etag)
         .await?;
     Ok(api.on_to(&["groups", &name], "group-changed"))
 }
 
 async fn question(api: &Api, name: &str) -> Result<Question, Failed> {
-    let group: Group = api.get(&["groups", name], &[]).await?;
+    let tagged = api.tagged::<Group>(&["groups", name]).await?;
+    let group = tagged.value;
     let members = counted(group.members, "member", "members");
     let at = crate::pages::segment(&group.name);
     Ok(Question {
@@ -108,7 +110,8 @@ async fn question(api: &Api, name: &str) -> Result<Question, Failed> {
         action: format!("/groups/{at}/remove"),
         back: format!("/groups/{at}"),
         typed: Some(group.name),
-        ..Question::default()
+        // Only as it was seen: what another administrator changed since is seen first.
+        fields: vec![("etag", tagged.etag)],
     })
 }
 
@@ -124,7 +127,8 @@ async fn remove(
     if let Err(again) = question(&api, &name).await?.answered_by(&fields) {
         return Ok(again.into_response());
     }
-    api.delete(&["groups", &name], None).await?;
+    let etag = Some(fields.value("etag"));
+    api.delete(&["groups", &name], etag).await?;
     Ok(api.on_to(&["groups"], "group-removed").into_response())
 }
 
@@ -134,7 +138,8 @@ async fn add_member(
     Posted(fields): Posted,
 ) -> Result<Redirect, Failed> {
     let user = fields.value("user");
-    api.put(&["groups", &name, "members", user], None).await?;
+    api.put(&["groups", &name, "members", user], None, None)
+        .await?;
     Ok(api.on_to(&["groups", &name], "member-added"))
 }
 

@@ -287,7 +287,7 @@ async fn change_administrator(
             "administrator-removed"
         }
         _ => {
-            api.put(&path, None).await?;
+            api.put(&path, None, None).await?;
             "administrator-added"
         }
     };

@@ -370,12 +370,20 @@ async fn what_ends_much_is_counted_first_and_wants_the_name_typed() {
         page.body.contains("12 sessions and 40 grants end"),
         "{page}"
     );
-    assert_eq!(
-        setting
-            .api
-            .last_header("DELETE /admin/v1/clients/wiki", "if-match"),
-        "\"7\""
-    );
+    // Only what was seen goes.
+    for change in [
+        "DELETE /admin/v1/clients/wiki",
+        "DELETE /admin/v1/groups/staff",
+    ] {
+        assert_eq!(setting.api.last_header(change, "if-match"), "\"7\"");
+    }
+    let page = setting.get("/groups/staff").await;
+    let form = page.form("change-group").unwrap();
+    setting.browser.submit(form).await.unwrap();
+    let seen = setting
+        .api
+        .last_header("PUT /admin/v1/groups/staff", "if-match");
+    assert_eq!(seen, "\"7\"");
 }
 
 /// Attacks: AD54.

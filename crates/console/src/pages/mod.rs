@@ -29,7 +29,7 @@ const IN_ADDRESSES: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'~');
 
 /// What a page says was done by the form that led to it, by the name of that.
-const DONE: [(&str, &str); 22] = [
+const DONE: [(&str, &str); 25] = [
     ("locked", "The user is locked, and signed out everywhere."),
     ("unlocked", "The user can sign in again."),
     (
@@ -58,6 +58,15 @@ const DONE: [(&str, &str); 22] = [
     (
         "client-disabled",
         "The client is disabled, and what it was granted has ended.",
+    ),
+    ("secret-ended", "The secret is good no more."),
+    (
+        "receiver-resumed",
+        "The receiver is told again, from where it was left.",
+    ),
+    (
+        "receiver-forgotten",
+        "The receiver is forgotten, with what waited for it.",
     ),
     ("client-enabled", "The client works again."),
     ("client-deleted", "The client is deleted."),

@@ -59,21 +59,26 @@ fn refusal(name: &str, next: &str) -> Value {
 }
 
 fn server() -> Samples {
-    let well = json!({"version": "0.1.0", "node": "vm, process 1", "ready": true, "not_ready": null, "now": AT});
+    let well = json!({"version": "0.1.0", "node": "vm, process 1", "ready": true, "not_ready": null, "now": AT, "warnings": []});
+    let refused = json!([{
+        "at": AT, "reason": "redirect-uri-not-registered", "said": "The redirect URI is not registered.", "detail": "expected https://a",
+        "correlation_id": "cma9e3fem0qsxqgr", "method": "GET", "route": "/authorize", "address": "192.0.2.1",
+    }]);
     let ill = json!({
         "version": "0.1.0", "node": "vm, process 1", "ready": false, "not_ready": "the database does not answer", "now": AT,
+        "warnings": ["session.absolute is longer than 90 days"],
     });
     vec![
         (
             "front",
             "front",
-            json!({"status": well, "old": 0, "late": 0, "is_well": true, "failures": [], "may_write": true}),
+            json!({"status": well, "old": 0, "late": 0, "is_well": true, "refused": [], "failures": [], "may_write": true}),
         ),
         (
             "front-ill",
             "front",
             json!({
-                "status": ill, "old": 2, "late": 1, "is_well": false, "failures": [event("sign-in-failed")], "may_write": false,
+                "status": ill, "old": 2, "late": 1, "is_well": false, "refused": refused, "failures": [event("sign-in-failed")], "may_write": false,
             }),
         ),
         (
@@ -234,12 +239,12 @@ fn others() -> Samples {
         (
             "group",
             "group",
-            json!({"group": group, "members": members, "more": null, "may_write": true}),
+            json!({"group": group, "etag": "1", "members": members, "more": null, "may_write": true}),
         ),
         (
             "group-declared",
             "group",
-            json!({"group": declared, "members": [], "more": null, "may_write": true}),
+            json!({"group": declared, "etag": "1", "members": [], "more": null, "may_write": true}),
         ),
     ]
 }
@@ -325,6 +330,11 @@ fn rest() -> Samples {
         key(2, "active", 1.into()),
         key(3, "next", Value::Null)
     ]);
+    let receivers = json!([
+        {"name": "billing", "failing_since": null, "paused_at": null},
+        {"name": "fleet", "failing_since": AT, "paused_at": null},
+        {"name": "mobile", "failing_since": AT, "paused_at": AT},
+    ]);
     let asked = |kind: &str| {
         json!({
             "user": "", "client": "", "grant": "", "kind": kind, "door": "api", "correlation_id": "", "since": "", "until": "",
@@ -356,12 +366,12 @@ fn rest() -> Samples {
         (
             "deliveries",
             "deliveries",
-            json!({"deliveries": [delivery(0, Value::Null), delivery(3, Value::Null), delivery(9, AT.into())], "more": null, "may_write": true}),
+            json!({"deliveries": [delivery(0, Value::Null), delivery(3, Value::Null), delivery(9, AT.into())], "receivers": receivers, "more": null, "may_write": true}),
         ),
         (
             "deliveries-none",
             "deliveries",
-            json!({"deliveries": [], "more": null, "may_write": true}),
+            json!({"deliveries": [], "receivers": [], "more": null, "may_write": true}),
         ),
     ]
 }

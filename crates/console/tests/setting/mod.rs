@@ -155,6 +155,13 @@ fn sample(method: &str, path: &str) -> Value {
         ("GET", ["keys"]) => list(key),
         ("GET", ["events"]) => list(event()),
         ("GET", ["deliveries"]) => list(delivery),
+        ("GET", ["receivers"]) => {
+            list(json!({"name": "fleet", "failing_since": AT, "paused_at": AT}))
+        }
+        ("GET", ["refusals"]) => list(json!({
+            "at": AT, "reason": "code-expired", "said": "so", "detail": "why", "correlation_id": "r1", "method": "GET",
+            "route": "/authorize", "address": "192.0.2.1",
+        })),
         ("GET", ["explain", _]) => json!({
             "about": "request", "known": {"state": "alive"}, "events": [event()], "advice": ["do it"],
         }),
