@@ -68,7 +68,7 @@ pub use cluster::{Cluster, MasterKeysInUse, NextMasterKey};
 pub use consents::ConsentRecord;
 pub use copy::{CopyError, TableRows};
 pub use declared::{Declared, Reconciled};
-pub use driver::OpenError;
+pub use driver::{BackupError, OpenError};
 pub use error::{RedeemError, StoreError};
 pub use event_log::{EventFilter, SETTLED};
 pub use event_numbers::{NUMBERED_WITHIN, NumberedEvent};

@@ -1,6 +1,7 @@
 //! The [`Store`] itself: opening, closing, and how its methods reach the driver.
 
 use std::ops::Deref;
+use std::path::Path;
 use std::sync::Arc;
 
 use safeconduct_protocol::authentication::Factors;
@@ -11,7 +12,9 @@ use serde::de::DeserializeOwned;
 use tokio::sync::Mutex;
 
 use crate::by::By;
-use crate::driver::{Driver, DriverError, OpenError, Row, Rows, Statement, Unit, UnitOutcome};
+use crate::driver::{
+    BackupError, Driver, DriverError, OpenError, Row, Rows, Statement, Unit, UnitOutcome,
+};
 use crate::error::StoreError;
 use crate::schema::{self, SchemaStep};
 
@@ -74,6 +77,36 @@ impl Store {
             driver: Arc::new(driver),
             tried: Arc::default(),
         })
+    }
+
+    /// Opens one that was restored, and may be a backup that [`open`](Self::open) refuses. An era begins on it, then
+    /// [`admit`](Self::admit) lets servers serve it.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub async fn open_restored(url: &str) -> Result<Self, OpenError> {
+        let driver = Driver::open_restored(url).await?;
+        Ok(Self {
+            driver: Arc::new(driver),
+            tried: Arc::default(),
+        })
+    }
+
+    /// Lets servers serve the database, if it is a backup: an era has begun on it.
+    ///
+    /// # Errors
+    /// It can't be written.
+    pub fn admit(&self) -> Result<(), StoreError> {
+        Ok(self.driver.admit()?)
+    }
+
+    /// Copies the database that `url` names, as it is at one moment, to the file `target`, which is not there yet; others go on reading and
+    /// writing it. Gives the bytes of the copy, which is for its owner alone, and was read again to its end.
+    ///
+    /// # Errors
+    /// One sentence with what to do, see [`BackupError`].
+    pub async fn back_up(url: &str, target: &Path) -> Result<u64, BackupError> {
+        Driver::back_up(url, target).await
     }
 
     /// Whether `url` says where a database is in a way that [`open`](Self::open) understands. Nobody is asked.

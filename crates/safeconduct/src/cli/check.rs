@@ -14,6 +14,7 @@ use serde::Serialize;
 use super::context::{Context, block_on, master_key_origin, master_keys_if_made};
 use super::database::undeclared;
 use super::failure::Failure;
+use super::files;
 use super::output::{counted, note, when};
 use super::shell_user;
 use crate::config::{Checked, Problems};
@@ -73,6 +74,11 @@ impl Check {
             note(format_args!("warning: {warning}"));
         }
         checked.receiver_settings()?;
+        let of_files = files::open_to_others(&checked);
+        warnings += of_files.len();
+        for (message, advice) in of_files {
+            note(format_args!("warning: {message}\n    {advice}"));
+        }
         let mut schema = None;
         if self.connect || checked.database.file().is_some_and(Path::exists) {
             let looked = block_on(look(&checked))?;

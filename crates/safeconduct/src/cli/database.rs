@@ -71,6 +71,16 @@ impl Connected {
         .await
     }
 
+    /// The same of a database that was restored, and may be a backup.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    async fn open_restored(checked: Checked, masters: MasterKeys) -> Result<Self, Failure> {
+        let url = checked.database_url()?;
+        let opening = Store::open_restored(url.expose());
+        Self::on(opening, shell_user::by(), checked, masters).await
+    }
+
     /// The same for a server that starts: it waits for a database that comes late, as long as the configuration says.
     ///
     /// # Errors
@@ -137,6 +147,17 @@ impl Database {
     /// It can't be opened, or belongs to another issuer or another master key.
     pub(crate) async fn open(checked: Checked, masters: MasterKeys) -> Result<Self, Failure> {
         Self::of(Connected::open(checked, masters).await?).await
+    }
+
+    /// The same of a database that was restored, and may be a backup.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub(crate) async fn open_restored(
+        checked: Checked,
+        masters: MasterKeys,
+    ) -> Result<Self, Failure> {
+        Self::of(Connected::open_restored(checked, masters).await?).await
     }
 
     /// The same for a server that starts: it waits for a database that comes late, as long as the configuration says.

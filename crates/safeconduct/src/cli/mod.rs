@@ -2,6 +2,7 @@
 
 mod admin;
 mod audit;
+mod backup;
 mod check;
 mod claims;
 mod client;
@@ -16,6 +17,7 @@ mod database;
 mod delivery;
 mod explain;
 mod failure;
+mod files;
 mod grant;
 mod group;
 mod import;
@@ -159,6 +161,11 @@ enum Command {
         after_help = "Stop every node first, and serve the old database no more: docs/guides/many-nodes.md."
     )]
     Copy(copy::Copy),
+    /// Copy the database into a file, while it is served
+    #[command(
+        after_help = "The copy is for its owner alone, and is read again to its end before it gets its name. It can't be served before `safeconduct restored`: docs/guides/running.md."
+    )]
+    Backup(backup::Backup),
     /// Refuse what was handed out before the database was restored
     #[command(
         after_help = "Run it after a restore from a backup, or after a standby has taken over that lacked the last commits, and before a server serves: docs/guides/many-nodes.md."
@@ -213,6 +220,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Check(check) => check.run(&context),
         Command::Migrate(migrate) => migrate.run(&context),
         Command::Copy(copy) => copy.run(&context),
+        Command::Backup(backup) => backup.run(&context),
         Command::Client(verb) => {
             context.on_place(async |place, output| verb.run(place, output).await)
         }

@@ -5,7 +5,7 @@ use safeconduct_protocol::secret::Secret;
 use safeconduct_store::Store;
 use serde::Serialize;
 
-use super::context::{Context, block_on};
+use super::context::{Context, block_on, master_keys};
 use super::database::Database;
 use super::failure::Failure;
 use super::output::{Format, note};
@@ -38,7 +38,13 @@ impl Restored {
                 checked.database
             )));
         }
-        context.on_database(async |database, output| self.begin(database, output).await)
+        let masters = master_keys(&checked)?;
+        block_on(async {
+            let database = Database::open_restored(checked, masters).await?;
+            let begun = self.begin(&database, context.output).await;
+            database.store.close().await;
+            begun
+        })
     }
 
     async fn begin(&self, database: &Database, output: Format) -> Result<(), Failure> {
@@ -51,6 +57,8 @@ impl Restored {
             self.yes,
         )?;
         let era = database.store.begin_era(database.now()).await?;
+        // Not before: a backup is served once it has forgotten nothing that could be good again.
+        database.store.admit()?;
         output.record(&EraRecord {
             database: name,
             era,
@@ -70,7 +78,7 @@ async fn is_founded(url: Secret) -> Result<bool, Failure> {
     if !steps.iter().any(|step| step.applied) {
         return Ok(false);
     }
-    let store = Store::open(url.expose()).await?;
+    let store = Store::open_restored(url.expose()).await?;
     let cluster = store.cluster().await;
     store.close().await;
     Ok(cluster?.is_some())

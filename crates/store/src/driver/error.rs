@@ -35,6 +35,61 @@ impl OpenError {
     }
 }
 
+/// Why there is no backup. Nothing of it is left, and nothing that was there is another.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum BackupError {
+    /// There is no database to copy.
+    #[error("there is no database at {}: name the one that is served", .path.display())]
+    Missing {
+        /// Where it was looked for.
+        path: PathBuf,
+    },
+    /// The copy would take the place of what is copied.
+    #[error("{} is the database itself, or belongs to it: name another file, best on another disk", .path.display())]
+    Onto {
+        /// The file that was named.
+        path: PathBuf,
+    },
+    /// Something is there already.
+    #[error("{} is there already, and is not overwritten: name another file", .path.display())]
+    Exists {
+        /// The file that was named.
+        path: PathBuf,
+    },
+    /// No file is for its owner alone there.
+    #[error("others could read {}: this file system keeps no permissions; name a file on another one", .path.display())]
+    OpenToOthers {
+        /// The file that was named.
+        path: PathBuf,
+    },
+    /// The copy can't be written.
+    #[error("{} can't be written: {reason}", .path.display())]
+    Failed {
+        /// The file that was named.
+        path: PathBuf,
+        /// The system's words.
+        reason: String,
+    },
+    /// The copy is not what it should be; so is the database, perhaps.
+    #[error(
+        "the copy is damaged ({reason}), and was thrown away: check the disk, and the database itself with sqlite3 and PRAGMA integrity_check"
+    )]
+    Damaged {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The program ended while the copy was made.
+    #[error("the program ended while the backup was made")]
+    Interrupted,
+    /// The database can't be read.
+    #[error(transparent)]
+    Database(#[from] OpenError),
+    /// Another program makes the backups of such a database.
+    #[error("a backup of PostgreSQL is made by its own tools: pg_dump --format=custom --file=FILE")]
+    Server,
+}
+
 /// Why a database could not be opened: one sentence that names the file or the server, the cause and what to do. None holds a
 /// password.
 #[derive(Debug, Error)]
@@ -69,6 +124,15 @@ pub enum OpenError {
     /// The file is a SQLite database that another program made.
     #[error("{} is the SQLite database of another program: name another file", .path.display())]
     Foreign {
+        /// The file that was named.
+        path: PathBuf,
+    },
+    /// The file is a backup, which remembers less than was handed out since.
+    #[error(
+        "{} is a backup, and was not served since it was made: `safeconduct restored` begins a new era on it, so that nothing counts that was handed out since; then start again",
+        .path.display()
+    )]
+    Backup {
         /// The file that was named.
         path: PathBuf,
     },

@@ -11,10 +11,10 @@ mod sqlite;
 mod statement;
 pub(crate) mod transfer;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 pub(crate) use error::DriverError;
-pub use error::OpenError;
+pub use error::{BackupError, OpenError};
 use statement::Value;
 pub(crate) use statement::{Row, Rows, Statement, Unit, UnitOutcome};
 
@@ -32,9 +32,22 @@ pub(crate) enum Driver {
 impl Driver {
     /// Opens the database that `url` names, creating it if there is none, and brings its schema up to date.
     pub(crate) async fn open(url: &str) -> Result<Self, OpenError> {
+        Self::open_by(url, sqlite::Settings::default()).await
+    }
+
+    /// The same of one that may be a backup.
+    pub(crate) async fn open_restored(url: &str) -> Result<Self, OpenError> {
+        let settings = sqlite::Settings {
+            admits_backups: true,
+            ..sqlite::Settings::default()
+        };
+        Self::open_by(url, settings).await
+    }
+
+    async fn open_by(url: &str, settings: sqlite::Settings) -> Result<Self, OpenError> {
         match Place::parse(url)? {
             Place::File(path) => {
-                let opening = move || Sqlite::open(&path, &sqlite::Settings::default());
+                let opening = move || Sqlite::open(&path, &settings);
                 let opened = tokio::task::spawn_blocking(opening).await;
                 opened
                     .unwrap_or(Err(OpenError::Interrupted))
@@ -43,6 +56,24 @@ impl Driver {
             Place::Server => Postgres::open(url, schema::MIGRATIONS)
                 .await
                 .map(Self::Postgres),
+        }
+    }
+
+    /// Copies the database that `url` names to the file `target`; gives the bytes of the copy.
+    pub(crate) async fn back_up(url: &str, target: &Path) -> Result<u64, BackupError> {
+        let Place::File(path) = Place::parse(url)? else {
+            return Err(BackupError::Server);
+        };
+        let target = target.to_owned();
+        let copied = tokio::task::spawn_blocking(move || sqlite::back_up(&path, &target)).await;
+        copied.unwrap_or(Err(BackupError::Interrupted))
+    }
+
+    /// Lets servers serve it, if it is a backup.
+    pub(crate) fn admit(&self) -> Result<(), DriverError> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.admit(),
+            Self::Postgres(_) => Ok(()),
         }
     }
 

@@ -3,34 +3,26 @@
 //! This file opens the database and says what every connection has in common. A second process (the command line beside
 //! a running server) may use the same file: write-ahead logging lets everybody read, and writers wait for one another.
 
+mod backup;
 mod readers;
+mod site;
 mod transfer;
 mod writer;
 
-use std::fs::{DirBuilder, File, OpenOptions};
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{Connection, ErrorCode, OpenFlags, ToSql, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, ToSql, TransactionBehavior};
 
+pub(super) use self::backup::back_up;
 use self::readers::Readers;
+use self::site::{APPLICATION_ID, BUSY_TIMEOUT, Mode, Origin, Site, origin};
 use self::writer::Writer;
 use super::transfer::{FillError, Sink, Source, Table};
 use super::{DriverError, OpenError, Row, Rows, Statement, Unit, UnitOutcome, Value};
 use crate::schema::{self, Migration};
-
-/// "Safe" in ASCII, in the header of every file this program made (`PRAGMA application_id`).
-const APPLICATION_ID: i64 = 0x5361_6665;
-
-/// How many prepared statements a connection keeps: more than the store has.
-const STATEMENT_CACHE: usize = 256;
-
-/// How much of the file the writer keeps in memory, in KiB. With the default of 2 MiB most writes wait for reads.
-const WRITER_CACHE: i64 = 8 * 1024;
 
 /// The few things a test sets otherwise.
 #[derive(Clone, Debug)]
@@ -41,14 +33,17 @@ pub(super) struct Settings {
     pub(super) queue: usize,
     /// The schema to bring the file to.
     pub(super) migrations: &'static [Migration],
+    /// Whether the file may be a backup, on which an era begins.
+    pub(super) admits_backups: bool,
 }
 
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            busy_timeout: Duration::from_secs(5),
+            busy_timeout: BUSY_TIMEOUT,
             queue: 4096,
             migrations: schema::MIGRATIONS,
+            admits_backups: false,
         }
     }
 }
@@ -67,12 +62,13 @@ impl Sqlite {
     pub(super) fn open(path: &Path, settings: &Settings) -> Result<Self, OpenError> {
         let site = Site::prepare(path, settings.busy_timeout)?;
         // Looked at before anything is written to it: the file of another program stays as it is.
-        if !site
-            .connect(Mode::Read)
-            .and_then(|connection| is_ours(&connection))
-            .map_err(|error| site.refusal(error))?
-        {
-            return Err(OpenError::Foreign { path: site.path });
+        let looked = site.connect(Mode::Read);
+        let looked = looked.and_then(|connection| origin(&connection));
+        match looked.map_err(|error| site.refusal(error))? {
+            Origin::New | Origin::Ours => {}
+            Origin::Backup if settings.admits_backups => {}
+            Origin::Backup => return Err(OpenError::Backup { path: site.path }),
+            Origin::Foreign => return Err(OpenError::Foreign { path: site.path }),
         }
         let mut connection = site
             .connect(Mode::Write)
@@ -102,15 +98,21 @@ impl Sqlite {
         if !path.exists() {
             return Ok(Vec::new());
         }
-        let site = Site::prepare(path, Settings::default().busy_timeout)?;
+        let site = Site::prepare(path, BUSY_TIMEOUT)?;
         let connection = site
             .connect(Mode::Read)
             .map_err(|error| site.refusal(error))?;
-        match is_ours(&connection) {
-            Ok(true) => history(&connection).map_err(|error| site.refusal(error)),
-            Ok(false) => Err(OpenError::Foreign { path: site.path }),
+        match origin(&connection) {
+            Ok(Origin::Foreign) => Err(OpenError::Foreign { path: site.path }),
+            Ok(_) => history(&connection).map_err(|error| site.refusal(error)),
             Err(error) => Err(site.refusal(error)),
         }
+    }
+
+    /// Lets servers serve it, if it is a backup: an era has begun on it.
+    pub(super) fn admit(&self) -> Result<(), DriverError> {
+        let connection = self.site.connect(Mode::Write)?;
+        Ok(connection.pragma_update(None, "application_id", APPLICATION_ID)?)
     }
 
     /// How many migrations were run when it was opened.
@@ -177,186 +179,6 @@ impl Sqlite {
 
 fn shutting_down() -> DriverError {
     DriverError::Unavailable("the program is shutting down".to_owned())
-}
-
-/// Where the file is and how to connect to it.
-#[derive(Clone, Debug)]
-struct Site {
-    path: PathBuf,
-    busy_timeout: Duration,
-    file: FileId,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Mode {
-    Read,
-    Write,
-}
-
-impl Site {
-    /// Makes sure that the file exists, created by us with nobody else's permissions.
-    fn prepare(path: &Path, busy_timeout: Duration) -> Result<Self, OpenError> {
-        let unwritable = |error: io::Error| OpenError::Unwritable {
-            path: path.to_owned(),
-            reason: error.to_string(),
-        };
-        // SQLite takes a name that begins with `file:` for a URI; an absolute path never does.
-        let absolute = std::path::absolute(path).map_err(unwritable)?;
-        if let Some(directory) = absolute.parent() {
-            create_directory(directory).map_err(unwritable)?;
-        }
-        if is_missing_beside_its_log(&absolute) {
-            return Err(OpenError::Failed {
-                path: absolute,
-                reason: "the file is missing, but its log (-wal) is there: \
-                         put the file back, or move the log away to begin anew"
-                    .to_owned(),
-            });
-        }
-        create_file(&absolute).map_err(unwritable)?;
-        let file = file_id(&absolute).map_err(unwritable)?;
-        Ok(Self {
-            path: absolute,
-            busy_timeout,
-            file,
-        })
-    }
-
-    /// Whether the path still leads to the file that was opened. SQLite goes on with a file that was renamed or unlinked:
-    /// its answers would come from, and its commits go to, where the next start does not look.
-    fn in_place(&self) -> Result<(), DriverError> {
-        match file_id(&self.path) {
-            Ok(found) if found == self.file => Ok(()),
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(DriverError::Unavailable(
-                format!("the database file cannot be looked at: {error}"),
-            )),
-            _ => Err(DriverError::Unavailable(
-                "the database file was moved or replaced while it was open; \
-                 stop the server, put it back, start again"
-                    .to_owned(),
-            )),
-        }
-    }
-
-    fn connect(&self, mode: Mode) -> rusqlite::Result<Connection> {
-        let access = match mode {
-            Mode::Read => OpenFlags::SQLITE_OPEN_READ_ONLY,
-            Mode::Write => OpenFlags::SQLITE_OPEN_READ_WRITE,
-        };
-        let connection =
-            Connection::open_with_flags(&self.path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-        connection.busy_timeout(self.busy_timeout)?;
-        connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
-        // A plan that depends on the values would be made anew, from the text, for each of them.
-        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-        // Foreign keys are off because a grant outlives what it names: it is kept as a tombstone, and nothing cascades.
-        connection.execute_batch(
-            "PRAGMA foreign_keys = OFF; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON",
-        )?;
-        if mode == Mode::Write {
-            connection.query_row("PRAGMA journal_mode = WAL", [], |row| {
-                row.get::<_, String>(0)
-            })?;
-            connection.pragma_update(None, "cache_size", -WRITER_CACHE)?;
-            connection
-                .execute_batch("PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864")?;
-        }
-        Ok(connection)
-    }
-
-    /// What an error before the first unit means to whoever starts the program.
-    fn refusal(&self, error: rusqlite::Error) -> OpenError {
-        let path = self.path.clone();
-        let reason = error.to_string();
-        match error.sqlite_error_code() {
-            Some(ErrorCode::NotADatabase) => OpenError::NotADatabase { path },
-            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => OpenError::Locked { path },
-            Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
-                OpenError::Unwritable { path, reason }
-            }
-            Some(ErrorCode::DatabaseCorrupt) => OpenError::Damaged { path, reason },
-            _ => OpenError::Failed { path, reason },
-        }
-    }
-
-    fn failure(&self, error: &io::Error) -> OpenError {
-        OpenError::Failed {
-            path: self.path.clone(),
-            reason: error.to_string(),
-        }
-    }
-}
-
-/// What stays the same when a file is renamed and differs in its replacement: its device and inode.
-type FileId = (u64, u64);
-
-#[cfg(unix)]
-fn file_id(path: &Path) -> io::Result<FileId> {
-    use std::os::unix::fs::MetadataExt;
-    let metadata = std::fs::metadata(path)?;
-    Ok((metadata.dev(), metadata.ino()))
-}
-
-/// Elsewhere an open database cannot be moved.
-#[cfg(not(unix))]
-fn file_id(_path: &Path) -> io::Result<FileId> {
-    Ok((0, 0))
-}
-
-/// The log of a file that was moved away holds commits of that file, perhaps of a server that still runs. SQLite
-/// deletes a log that it finds beside a new file.
-fn is_missing_beside_its_log(path: &Path) -> bool {
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
-    !path.exists() && Path::new(&log).exists()
-}
-
-fn create_directory(directory: &Path) -> io::Result<()> {
-    if directory.is_dir() {
-        return Ok(());
-    }
-    let mut builder = DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(directory)?;
-    directory.parent().map_or(Ok(()), sync_directory)
-}
-
-fn create_file(path: &Path) -> io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    // The -wal and -shm files beside it inherit this mode.
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    match options.open(path) {
-        Ok(_) => path.parent().map_or(Ok(()), sync_directory),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            if path.is_file() {
-                Ok(())
-            } else {
-                Err(io::Error::other("it is not a file"))
-            }
-        }
-        Err(error) => Err(error),
-    }
-}
-
-/// A new name survives a power cut only once its directory is on the disk.
-fn sync_directory(directory: &Path) -> io::Result<()> {
-    if cfg!(unix) {
-        File::open(directory)?.sync_all()
-    } else {
-        Ok(())
-    }
-}
-
-/// Whether the file is new or was made by this program.
-fn is_ours(connection: &Connection) -> rusqlite::Result<bool> {
-    let id: i64 = connection.query_row("PRAGMA application_id", [], |row| row.get(0))?;
-    let objects: i64 =
-        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-    Ok(id == APPLICATION_ID || (id == 0 && objects == 0))
 }
 
 /// Runs the migrations that the file lacks, all of them or none, one process at a time, and says how many those were.

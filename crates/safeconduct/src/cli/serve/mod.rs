@@ -26,6 +26,7 @@ use self::signals::{Hangups, Signals};
 use super::context::{Context, master_keys};
 use super::database::Database;
 use super::failure::Failure;
+use super::files;
 use super::supervisor;
 use crate::config::{Checked, Flag};
 use crate::logging::{self, Level};
@@ -80,6 +81,9 @@ impl Serve {
         checked.warnings.warn();
         let secrets = checked.declared.secrets()?;
         secrets.warnings.warn();
+        for (message, advice) in files::open_to_others(&checked) {
+            tracing::warn!(advice, "{message}");
+        }
         let declared = Secrets {
             secrets: secrets.of_clients,
             prune: source.prune,

@@ -7,8 +7,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rusqlite::Connection;
 
+use super::execute;
+use super::site::{Mode, Site};
 use super::writer::closed;
-use super::{Mode, Site, execute};
 use crate::driver::{DriverError, Rows, Statement};
 
 /// Idle connections that are kept; those beyond are closed when their statement ends.
