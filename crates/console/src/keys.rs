@@ -55,8 +55,8 @@ impl Key {
 
 /// Whether a key has been in use for so long that an operator should look.
 pub(crate) fn stale(key: &Key, now: Timestamp) -> bool {
-    // Subjects and throttle have no rotation: their keys are for good.
-    let rotates = !["subject", "subjects", "throttle"].contains(&key.purpose.as_str());
+    // These have no rotation: they are for good.
+    let rotates = !["subjects", "guesses"].contains(&key.purpose.as_str());
     let days = key.days_in_use(now).unwrap_or(0);
     key.state == "active" && rotates && days >= OLD
 }
@@ -122,10 +122,12 @@ mod tests {
             kid: None,
             age: None,
         };
-        assert_eq!(key("active", "RS256", 3).days_in_use(now), Some(3));
-        assert!(stale(&key("active", "RS256", OLD), now));
-        assert!(!stale(&key("active", "RS256", OLD - 1), now));
-        assert!(!stale(&key("retired", "RS256", OLD), now));
+        assert_eq!(key("active", "sign:RS256", 3).days_in_use(now), Some(3));
+        assert!(stale(&key("active", "sign:RS256", OLD), now));
+        assert!(!stale(&key("active", "sign:RS256", OLD - 1), now));
+        assert!(!stale(&key("retired", "sign:RS256", OLD), now));
+        assert!(stale(&key("active", "seal:link", OLD), now));
         assert!(!stale(&key("active", "subjects", OLD), now));
+        assert!(!stale(&key("active", "guesses", OLD), now));
     }
 }

@@ -27,14 +27,16 @@ pub(crate) const CALLBACK: &str = "/callback";
 pub(crate) const PATIENCE: Duration = Duration::from_secs(600);
 /// How long ago the two factors may have been proved that a sign-in begins with: what is begun is to last for a while.
 const RECENT: Duration = Duration::from_secs(15 * 60);
-/// The cookie that binds an answer to the browser that left for it.
-const COOKIE_NAME: &str = "sc-console-sign-in";
+/// How the cookie is called that binds an answer to the browser that left for it. What stands behind tells the consoles of one computer apart, for
+/// cookies know no ports.
+const COOKIE_NAME: &str = "sc-console-sign-in-";
 /// How many sign-ins, and how many forms, may wait: of more, the oldest are given up.
 const MOST: usize = 16;
 
 /// The sign-ins that are under way, and the forms that wait for one.
 pub(crate) struct SignIns {
     redirect_uri: String,
+    cookie: String,
     begun: Mutex<VecDeque<Begun>>,
     kept: Mutex<VecDeque<Kept>>,
 }
@@ -63,7 +65,9 @@ pub(crate) struct SignedInUser(Mutex<Option<(String, String)>>);
 impl SignIns {
     /// None yet; answers come to `redirect_uri`.
     pub(crate) fn new(redirect_uri: String) -> Self {
+        let mark = cookie::mark(&random::letters_and_digits());
         Self {
+            cookie: format!("{COOKIE_NAME}{mark}"),
             redirect_uri,
             begun: Mutex::default(),
             kept: Mutex::default(),
@@ -93,7 +97,7 @@ impl SignIns {
     fn begun_by(&self, headers: &HeaderMap) -> Option<(String, Answers, String)> {
         let values = headers.get_all(COOKIE).iter();
         let values = values.map(|value| value.as_bytes());
-        let Sent::Value(name) = cookie::sent(values, COOKIE_NAME) else {
+        let Sent::Value(name) = cookie::sent(values, &self.cookie) else {
             return None;
         };
         let begun = lock(&self.begun);
@@ -103,6 +107,14 @@ impl SignIns {
             found.answers.clone(),
             found.return_to.clone(),
         ))
+    }
+
+    fn set_cookie(&self, name: &str, lives: Duration) -> String {
+        format!(
+            "{}={name}; Path={CALLBACK}; Max-Age={}; HttpOnly; SameSite=Lax",
+            self.cookie,
+            lives.as_secs()
+        )
     }
 
     fn forget(&self, name: &str) {
@@ -162,10 +174,7 @@ pub(crate) async fn begin(
         // How it ended is told to whoever brings the answer.
         let _ = sign_in.wait().await;
     });
-    let cookie = format!(
-        "{COOKIE_NAME}={name}; Path={CALLBACK}; Max-Age={}; HttpOnly; SameSite=Lax",
-        PATIENCE.as_secs()
-    );
+    let cookie = inside.sign_ins.set_cookie(&name, PATIENCE);
     Ok(([(SET_COOKIE, cookie)], Redirect::to(&url)).into_response())
 }
 
@@ -210,7 +219,7 @@ pub(crate) async fn callback(
         given => given?,
     }
     (inside.signed_in)();
-    let over = format!("{COOKIE_NAME}=; Path={CALLBACK}; Max-Age=0; HttpOnly; SameSite=Lax");
+    let over = inside.sign_ins.set_cookie("", Duration::ZERO);
     Ok(([(SET_COOKIE, over)], Redirect::to(&return_to)).into_response())
 }
 

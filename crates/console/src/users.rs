@@ -153,7 +153,9 @@ fn lock_question(details: &Details) -> Question {
 fn ending(details: &Details) -> String {
     let sessions = counted(details.sessions, "session", "sessions");
     let grants = counted(details.grants, "grant", "grants");
-    format!("{sessions} and {grants} end at once, on every node. What has ended stays ended.")
+    format!(
+        "At once, on every node, this ends: {sessions} and {grants}. What has ended stays ended."
+    )
 }
 
 async fn lock(api: Api, Path(id): Path<String>) -> Result<Redirect, Failed> {

@@ -175,7 +175,7 @@ fn users() -> Samples {
             json!({
                 "wrong": true,
                 "question": {
-                    "title": "End everything of ada?", "lines": ["12 sessions and 40 grants end."], "typed": "ada", "label": "End everything",
+                    "title": "End everything of ada?", "lines": ["At once, on every node, this ends: 12 sessions and 40 grants."], "typed": "ada", "label": "End everything",
                     "action": "/users/u-ada/end", "back": "/users/u-ada", "fields": [["etag", "1"]],
                 },
             }),
