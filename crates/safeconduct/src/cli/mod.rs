@@ -20,6 +20,7 @@ mod failure;
 mod files;
 mod grant;
 mod group;
+mod health;
 mod import;
 mod import_from;
 mod init;
@@ -161,6 +162,8 @@ enum Command {
         after_help = "Stop every node first, and serve the old database no more: docs/guides/many-nodes.md."
     )]
     Copy(copy::Copy),
+    /// Ask the server of this configuration whether it can serve; exit code 1 if not
+    Health(health::Health),
     /// Copy the database into a file, while it is served
     #[command(
         after_help = "The copy is for its owner alone, and is read again to its end before it gets its name. It can't be served before `safeconduct restored`: docs/guides/running.md."
@@ -220,6 +223,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Check(check) => check.run(&context),
         Command::Migrate(migrate) => migrate.run(&context),
         Command::Copy(copy) => copy.run(&context),
+        Command::Health(health) => health.run(&context),
         Command::Backup(backup) => backup.run(&context),
         Command::Client(verb) => {
             context.on_place(async |place, output| verb.run(place, output).await)
