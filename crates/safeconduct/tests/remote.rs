@@ -224,6 +224,10 @@ async fn the_same_words_work_on_the_database_and_by_the_api() -> Result<()> {
     let rest = setting.json(&["user", "list", "--after", next])?;
     ensure!(rest.as_array().map(Vec::len) == Some(1), "{rest}");
 
+    let log = setting.laptop.path().join("follow.log");
+    let follow = ["-o", "json", "audit", "--follow", "--since", "1m", "--kind"];
+    let follow = [&follow[..], &["user-locked"]].concat();
+    let mut following = Process::start(&mut setting.command(&follow), &log)?;
     let locked = setting.prints(&["user", "lock", "bob"]);
     ensure!(
         locked == "exit 0\nerr: bob is locked, and signed out everywhere\n",
@@ -235,6 +239,10 @@ async fn the_same_words_work_on_the_database_and_by_the_api() -> Result<()> {
         event["door"] == "api" && event["by"]["kind"] == "person",
         "{event}"
     );
+
+    let told = following.has_printed("user-locked").await?;
+    let followed: Value = serde_json::from_str(&told)?;
+    ensure!(followed == *event, "{followed}");
 
     let told = setting.prints(&["grant", "show", "0198a6c0-0000-7000-8000-000000000000"]);
     ensure!(told.starts_with("exit 4\n"), "{told}");

@@ -21,6 +21,7 @@ use safeconduct_store::{SessionSeen, SessionView};
 use crate::{
     admission,
     cookies::{self, name, sent},
+    correlation,
     fault::Failure,
     server::Exchange,
     settings::SecondFactor,
@@ -174,6 +175,7 @@ impl Browser {
         let Some(mut view) = view else {
             return Ok(None);
         };
+        correlation::is_of_user(&view.person.user);
         let required = settings.second_factor == SecondFactor::Required;
         view.person.second_factor_required |= required;
         view.person.addable = settings.addable();

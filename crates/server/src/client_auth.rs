@@ -16,6 +16,7 @@ use safeconduct_store::HashedSecret;
 
 use crate::{
     catalog::{KnownClient, KnownSecret},
+    correlation,
     dpop::ProvenKey,
     fault::Failure,
     form,
@@ -136,6 +137,10 @@ fn judge(
         .catalog
         .client(&presented.id)
         .filter(|known| known.enabled);
+    // What is unknown may be a secret in the wrong place.
+    if let Some(known) = known {
+        correlation::is_of_client(&known.client.id);
+    }
     let (right_secret, right_unencoded) = match &presented.credentials {
         Credentials::Basic(secret) | Credentials::Post(secret) => (
             matching(exchange, secret.decoded(), known),

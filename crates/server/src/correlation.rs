@@ -15,6 +15,7 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode, request};
+use safeconduct_protocol::ids::{ClientId, UserId};
 use safeconduct_protocol::random;
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument;
@@ -87,7 +88,14 @@ async fn follow(State(telemetry): State<Telemetry>, request: Request, next: Next
     let correlation = *parts.extensions.get_or_insert_with(Correlation::generate);
     let log = RequestLog::begin(telemetry, correlation, &parts);
     let trace_id = trace_id(&parts.headers);
-    let span = tracing::info_span!("request", correlation_id = %correlation, trace_id);
+    let span = tracing::info_span!(
+        "request",
+        correlation_id = %correlation,
+        trace_id,
+        address = log.address.map(tracing::field::display),
+        client_id = tracing::field::Empty,
+        sub = tracing::field::Empty,
+    );
     let mut response = next
         .run(Request::from_parts(parts, body))
         .instrument(span)
@@ -95,6 +103,16 @@ async fn follow(State(telemetry): State<Telemetry>, request: Request, next: Next
     correlation.sign(response.headers_mut());
     log.finish(response.status());
     response
+}
+
+/// Names the client in every line of the log that is written from here on while the request is answered.
+pub(crate) fn is_of_client(client: &ClientId) {
+    tracing::Span::current().record("client_id", tracing::field::display(client));
+}
+
+/// The same for the user.
+pub(crate) fn is_of_user(user: &UserId) {
+    tracing::Span::current().record("sub", tracing::field::display(user));
 }
 
 /// One request until its line is written: by [`RequestLog::finish`], or when it is dropped half-way because the client left
@@ -262,12 +280,19 @@ mod tests {
         async fn panic() -> StatusCode {
             panic!("on purpose")
         }
+        async fn refused() -> StatusCode {
+            is_of_client(&ClientId::parse("shop").unwrap());
+            is_of_user(&UserId::generate());
+            tracing::info!("refused");
+            StatusCode::BAD_REQUEST
+        }
         let router = Router::new()
             .route("/token", post(async || StatusCode::BAD_REQUEST))
             .route(
                 "/clients/{id}",
                 get(async |it: axum::Extension<Correlation>| it.to_string()),
             )
+            .route("/refused", get(refused))
             .route("/leave", get(leave))
             .route("/panic", get(panic));
         let writer = log.clone();
@@ -342,6 +367,26 @@ mod tests {
         assert_eq!(line["status"], 200);
         assert!(line["milliseconds"].is_number());
         assert!(!log.text().contains("hush"), "{}", log.text());
+    }
+
+    #[tokio::test]
+    async fn a_line_about_a_request_names_its_client_its_user_and_from_where_it_came() {
+        let (log, telemetry) = (Log::default(), Telemetry::new());
+        let address = ClientAddress {
+            address: IpAddr::from([198, 51, 100, 7]),
+            hostile: false,
+        };
+        let request = Request::get("/refused").extension(address);
+        send(&log, &telemetry, request).await;
+        let text = log.text();
+        let refused = text.lines().find(|line| line.contains("refused")).unwrap();
+        let line: serde_json::Value = serde_json::from_str(refused).unwrap();
+        assert_eq!(line["span"]["client_id"], "shop");
+        assert_eq!(line["span"]["address"], "198.51.100.7");
+        assert!(
+            line["span"]["sub"].as_str().unwrap().starts_with("u"),
+            "{line}"
+        );
     }
 
     #[tokio::test]

@@ -26,6 +26,7 @@ use safeconduct_store::SessionView;
 use crate::{
     admission,
     browser::{self, Browser},
+    correlation,
     fault::{Failure, Fault},
     form::{PENDING, PostedForm},
     pages::{
@@ -127,6 +128,7 @@ impl Journey {
         pending.resume(browser.binding().map(|secret| secret.expose()))?;
         let request = &pending.request;
         let client = (exchange.catalog).client_at(request.client(), request.redirect_uri())?;
+        correlation::is_of_client(&client.id);
         Ok(Self { pending, client })
     }
 

@@ -81,6 +81,26 @@ pub struct AdministrationSettings {
     pub url: Option<Issuer>,
     /// The clients that the configuration declares, and is the place to change.
     pub declared: Vec<ClientId>,
+    /// How long streams of events wait.
+    pub follow: FollowSettings,
+}
+
+/// How long streams of events wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FollowSettings {
+    /// Until something is said where nothing happens, so that nothing between gives the connection up.
+    pub comment: Duration,
+    /// For the first events, where the answer ends with them: less than clients wait for any answer.
+    pub once: Duration,
+}
+
+impl Default for FollowSettings {
+    fn default() -> Self {
+        Self {
+            comment: Duration::from_secs(15),
+            once: Duration::from_secs(5),
+        }
+    }
 }
 
 /// What users may, or have to, prove beside a password.

@@ -8,7 +8,7 @@ use safeconduct_protocol::ids::{ClientId, UserId};
 use safeconduct_protocol::time::Timestamp;
 
 use crate::by::{By, Door, Who};
-use crate::driver::{Statement, Unit};
+use crate::driver::{DriverError, Statement, Unit};
 use crate::error::StoreError;
 use crate::store::Store;
 
@@ -17,6 +17,8 @@ const WRITE: &str = "INSERT INTO events \
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
      ON CONFLICT (id) DO UPDATE SET times = events.times + excluded.times, correlation_id = excluded.correlation_id, number = NULL, \
          at = CASE WHEN events.at > excluded.at THEN events.at ELSE excluded.at END";
+
+const WRITTEN: &str = "SELECT 1 FROM events WHERE id = $1 AND correlation_id = $2";
 
 /// Sign-ins of one minute that failed and are alike.
 #[derive(Clone, Copy, Debug)]
@@ -89,7 +91,31 @@ impl Store {
         // Nodes that write the same rows in other orders would wait for one another in a circle.
         failed.sort_by_cached_key(FailedSignIns::name);
         let statements = failed.iter().map(FailedSignIns::statement);
-        self.commit(Unit::new(statements)).await?;
-        Ok(())
+        match self.commit(Unit::new(statements)).await {
+            Ok(_) => Ok(()),
+            Err(DriverError::Unknown(reason)) => self.settle_failed_sign_ins(&failed, reason).await,
+            Err(other) => Err(other.into()),
+        }
+    }
+
+    /// Whether what nobody confirmed was written: all of it was if one row names the request that it was written for. A row that another node
+    /// has written since names another one; of many rows not all have been.
+    pub(crate) async fn settle_failed_sign_ins(
+        &self,
+        failed: &[FailedSignIns<'_>],
+        reason: String,
+    ) -> Result<(), StoreError> {
+        for row in failed {
+            let Some(request) = row.correlation_id else {
+                continue;
+            };
+            let look = Statement::new(WRITTEN).bind(row.name()).bind(request);
+            match self.row(look).await {
+                Ok(Some(_)) => return Ok(()),
+                Ok(None) => {}
+                Err(_) => return Err(StoreError::CommitUnknown(reason)),
+            }
+        }
+        Err(StoreError::Unavailable(reason))
     }
 }

@@ -157,10 +157,13 @@ impl Audit {
     }
 
     async fn run_by_api(self, server: &Remote, output: Format) -> Result<(), Failure> {
-        if self.verb.is_some() || self.follow {
-            return Err(only_here("it lists events, and gives no stream of them"));
+        if self.verb.is_some() {
+            return Err(only_here("it gives events page by page, the newest first"));
         }
         let query = self.named.query(Clock::system().now())?;
+        if self.follow {
+            return follow_by_api(server, output, query).await;
+        }
         let found = server.list::<ShownEvent>(&["events"], &query, &self.paging);
         let found = found.await?;
         output.list(&found.rows)?;
@@ -278,12 +281,7 @@ async fn follow(database: &Database, output: Format, filter: EventFilter) -> Res
         match follower.look(&database.store, database.now()).await {
             Ok(events) => {
                 for event in events {
-                    let shown = ShownEvent::from(event);
-                    let is_read = match output {
-                        Format::Json => write_json_line(&shown)?,
-                        Format::Table => write_line(&printable(&shown.cells().join("  ")))?,
-                    };
-                    if !is_read {
+                    if !is_printed(&ShownEvent::from(event), output)? {
                         return Ok(());
                     }
                 }
@@ -292,6 +290,43 @@ async fn follow(database: &Database, output: Format, filter: EventFilter) -> Res
             Err(error) => note(format_args!("{error}; it is tried again")),
         }
         sleep(PAUSE).await;
+    }
+}
+
+/// The same by the API, in answers that end with what appeared: one that is lost is asked for again, from where the one before ended.
+async fn follow_by_api(
+    server: &Remote,
+    output: Format,
+    asked: Vec<(&'static str, Option<String>)>,
+) -> Result<(), Failure> {
+    let mut last = None;
+    loop {
+        let on = [("once", Some("true".to_owned())), ("cursor", last.clone())];
+        let query = [&asked[..], &on].concat();
+        let Some(text) = server.text(&["events", "follow"], &query).await? else {
+            note("the server is not there; it is tried again");
+            sleep(PAUSE).await;
+            continue;
+        };
+        for line in text.lines() {
+            if let Some(data) = line.strip_prefix("data: ") {
+                let event: ShownEvent = serde_json::from_str(data)
+                    .map_err(|error| Failure::failed("an event can't be read", error))?;
+                if !is_printed(&event, output)? {
+                    return Ok(());
+                }
+            } else if let Some(id) = line.strip_prefix("id: ") {
+                last = Some(id.to_owned());
+            }
+        }
+    }
+}
+
+/// Prints an event; whether anybody reads what is printed.
+fn is_printed(event: &ShownEvent, output: Format) -> Result<bool, Failure> {
+    match output {
+        Format::Json => write_json_line(event),
+        Format::Table => write_line(&printable(&event.cells().join("  "))),
     }
 }
 

@@ -190,6 +190,29 @@ impl Remote {
         })
     }
 
+    /// Reads what is at `path` as it is; `None` where the server is not there at the moment.
+    ///
+    /// # Errors
+    /// What the server says.
+    pub(crate) async fn text(
+        &self,
+        path: &[&str],
+        query: &[(&str, Option<String>)],
+    ) -> Result<Option<String>, Failure> {
+        let url = self.url(path, query)?;
+        let asked = self.session().api().request(Method::GET, url.as_str());
+        let answer = match asked.await {
+            Ok(answer) => answer,
+            Err(error) if is_away(error.kind()) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        if answer.status().is_server_error() {
+            return Ok(None);
+        }
+        let answer = judged(answer, &self.context)?;
+        Ok(Some(String::from_utf8_lossy(answer.bytes()).into_owned()))
+    }
+
     fn url(&self, path: &[&str], query: &[(&str, Option<String>)]) -> Result<Url, Failure> {
         let wrong = || Failure::Configuration(format!("`{}` is no URL", self.known.api));
         let mut url = Url::parse(&self.known.api).map_err(|_| wrong())?;
@@ -262,6 +285,14 @@ fn read<T: DeserializeOwned>(answer: &ApiResponse) -> Result<T, Failure> {
             "the server answers in another form than this program knows, at {at}: are they of one release?"
         ))
     })
+}
+
+/// Whether something that a server did not do may be done in a moment.
+fn is_away(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::ApiUnreachable | ErrorKind::IssuerUnreachable | ErrorKind::IssuerBusy
+    )
 }
 
 /// The answer, unless it is a refusal.

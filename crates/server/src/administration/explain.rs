@@ -9,6 +9,21 @@ use super::{Administration, Page, Refused};
 /// The most events of a story: the last ones.
 const MOST: u32 = 100;
 
+/// What happens to a user and all their grants.
+const OF_USER: [&str; 4] = [
+    "password-set",
+    "user-locked",
+    "user-deleted",
+    "sessions-ended",
+];
+/// What happens to a user and their grants of one client.
+const OF_CLIENT: [&str; 4] = [
+    "consent-given",
+    "consent-withdrawn",
+    "access-removed",
+    "grants-revoked",
+];
+
 /// How many times a password has to be wrong within a day until it is likely to be forgotten.
 const FORGOTTEN: u64 = 3;
 
@@ -65,6 +80,15 @@ impl Story {
     fn fact(&mut self, name: &'static str, value: impl ToString) {
         self.facts.push((name, value.to_string()));
     }
+
+    /// The same with what is known of something else of this name.
+    fn and(mut self, other: Self) -> Self {
+        self.facts.extend(other.facts);
+        self.names.extend(other.names);
+        self.advice.extend(other.advice);
+        self.events = in_order(self.events.into_iter().chain(other.events));
+        self
+    }
 }
 
 impl Administration<'_> {
@@ -79,21 +103,24 @@ impl Administration<'_> {
         {
             return Ok(story);
         }
-        match self.user(id).await {
-            Ok(user) => return self.story_of_user(&user).await,
-            Err(Refused::NoUser(_)) => {}
+        let user = match self.user(id).await {
+            Ok(user) => Some(self.story_of_user(&user).await?),
+            Err(Refused::NoUser(_)) => None,
             Err(other) => return Err(other),
-        }
-        match self.client(id).await {
+        };
+        let client = match self.client(id).await {
             Ok(record) => {
-                return self
-                    .story_of_client(&record.client.id, record.enabled)
-                    .await;
+                let story = self.story_of_client(&record.client.id, record.enabled);
+                Some(story.await?)
             }
-            Err(Refused::NoClient(_)) => {}
+            Err(Refused::NoClient(_)) => None,
             Err(other) => return Err(other),
+        };
+        match (user, client) {
+            (Some(user), Some(client)) => Ok(user.and(client)),
+            (Some(story), None) | (None, Some(story)) => Ok(story),
+            (None, None) => self.story_of_request(id).await,
         }
-        self.story_of_request(id).await
     }
 
     async fn last(&self, filter: EventFilter) -> Result<Vec<Event>, Refused> {
@@ -122,29 +149,50 @@ impl Administration<'_> {
         };
         story.fact("state", state);
         story.fact("refreshes whose answer was lost", record.retries);
-        let of_user = EventFilter {
-            user: Some(grant.user.clone()),
-            ..EventFilter::default()
-        };
-        let (session, client) = (grant.session.as_str(), &grant.client);
-        story.events = self.last(of_user).await?;
-        story.events.retain(|event| {
-            event.grant == Some(id)
-                || event.detail.as_deref() == Some(session)
-                || (event.grant.is_none() && event.client.as_ref() == Some(client))
-                || [
-                    "password-set",
-                    "user-locked",
-                    "user-deleted",
-                    "sessions-ended",
-                ]
-                .contains(&event.kind.as_str())
-        });
+        story.events = self.events_of_grant(&found.record).await?;
         if found.lives {
             let told = format!("`safeconduct grant revoke {id}` ends it");
             story.advice.push(told);
         }
         Ok(Some(story))
+    }
+
+    /// What happened to a grant and to what it rests on: each asked for by itself, so that nothing that happens often hides the rest.
+    async fn events_of_grant(
+        &self,
+        record: &safeconduct_store::GrantRecord,
+    ) -> Result<Vec<Event>, Refused> {
+        let grant = &record.grant;
+        let of_user = |kinds: &[&str]| EventFilter {
+            user: Some(grant.user.clone()),
+            kinds: kinds.iter().map(|kind| (*kind).to_owned()).collect(),
+            ..EventFilter::default()
+        };
+        let own = EventFilter {
+            grant: Some(grant.id),
+            ..EventFilter::default()
+        };
+        let of_client = EventFilter {
+            client: Some(grant.client.clone()),
+            ..of_user(&OF_CLIENT)
+        };
+        let mut events = self.last(own).await?;
+        events.extend(self.last(of_user(&OF_USER)).await?);
+        events.extend(self.last(of_client).await?);
+        // The session began before the grant, and ended after it.
+        let began = EventFilter {
+            until: Some(record.created_at.plus(1)),
+            ..of_user(&["session-started"])
+        };
+        let ended = EventFilter {
+            since: Some(record.created_at),
+            ..of_user(&["session-ended"])
+        };
+        let mut of_session = self.last(began).await?;
+        of_session.extend(self.store.events_after(&ended, "", MOST).await?);
+        of_session.retain(|event| event.detail.as_deref() == Some(grant.session.as_str()));
+        events.extend(of_session);
+        Ok(in_order(events))
     }
 
     /// What a grant rested on and rests on no more.
@@ -305,6 +353,16 @@ impl Administration<'_> {
         }
         Ok(story)
     }
+}
+
+/// Events in the order of their names, each once, and the last ones of many.
+fn in_order(events: impl IntoIterator<Item = Event>) -> Vec<Event> {
+    let mut events: Vec<Event> = events.into_iter().collect();
+    events.sort_by(|one, other| one.id.cmp(&other.id));
+    events.dedup_by(|one, other| one.id == other.id);
+    let too_many = events.len().saturating_sub(MOST as usize);
+    events.drain(..too_many);
+    events
 }
 
 /// What names a user in a command that somebody may paste into a shell: their name where that is one plain word; else their id, because

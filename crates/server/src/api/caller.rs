@@ -43,6 +43,8 @@ pub(crate) struct Caller {
     pub(crate) scopes: Scope,
     /// When the token ends.
     pub(crate) expires_at: Timestamp,
+    /// The token.
+    token: AccessToken,
 }
 
 impl Caller {
@@ -87,7 +89,37 @@ async fn judge(server: &Server, parts: &Parts, needs: Needs) -> Result<Caller, F
             &token,
         )
         .await?;
-    let user = owner(&exchange, &token, needs).await?;
+    let (user, scopes) = permitted(&exchange, &token, needs).await?;
+    let who = match &user {
+        Some(user) => Who::Person(user.clone()),
+        None => Who::Client(token.client_id.clone()),
+    };
+    Ok(Caller {
+        by: origin.by(who, Door::Api),
+        client: token.client_id.clone(),
+        user,
+        scopes,
+        expires_at: token.exp,
+        token,
+    })
+}
+
+/// Whether everything that a caller was let in for still stands: for an answer that goes on.
+pub(crate) async fn still_stands(server: &Server, caller: &Caller, needs: Needs) -> bool {
+    let Ok(exchange) = Exchange::begin(server, None).await else {
+        return false;
+    };
+    let is_over = exchange.now >= caller.expires_at;
+    !is_over && permitted(&exchange, &caller.token, needs).await.is_ok()
+}
+
+/// The administrator whom a token is about, if it is about one, and what it lets its bearer do here and now.
+async fn permitted(
+    exchange: &Exchange<'_>,
+    token: &AccessToken,
+    needs: Needs,
+) -> Result<(Option<UserId>, Scope), Failure> {
+    let user = owner(exchange, token, needs).await?;
     let known = exchange.catalog.client(&token.client_id);
     let client = known
         .filter(|known| known.enabled)
@@ -100,17 +132,7 @@ async fn judge(server: &Server, parts: &Parts, needs: Needs) -> Result<Caller, F
             .because(detail)
             .into());
     }
-    let who = match &user {
-        Some(user) => Who::Person(user.clone()),
-        None => Who::Client(token.client_id.clone()),
-    };
-    Ok(Caller {
-        by: origin.by(who, Door::Api),
-        client: token.client_id,
-        user,
-        scopes,
-        expires_at: token.exp,
-    })
+    Ok((user, scopes))
 }
 
 /// The administrator whom a token is about, if it is about one, and everything that it rests on stands.

@@ -21,32 +21,32 @@ use super::{
 use crate::administration::Page;
 
 /// Which events.
-#[derive(Deserialize, JsonSchema)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct EventsAsked {
     /// About this user: a username or an id.
-    user: Option<String>,
+    pub(super) user: Option<String>,
     /// About this client.
-    client: Option<String>,
+    pub(super) client: Option<String>,
     /// About this grant.
-    grant: Option<String>,
+    pub(super) grant: Option<String>,
     /// Of this kind.
-    kind: Option<String>,
+    pub(super) kind: Option<String>,
     /// By who came by this door.
-    door: Option<DoorName>,
+    pub(super) door: Option<DoorName>,
     /// In this request.
-    correlation_id: Option<String>,
+    pub(super) correlation_id: Option<String>,
     /// Not before.
     #[schemars(extend("format" = "date-time"))]
-    since: Option<String>,
+    pub(super) since: Option<String>,
     /// Before.
     #[schemars(extend("format" = "date-time"))]
-    until: Option<String>,
+    pub(super) until: Option<String>,
     /// How many at most.
     #[schemars(range(min = 1, max = 200))]
-    limit: Option<u32>,
+    pub(super) limit: Option<u32>,
     /// Where the page begins.
-    cursor: Option<String>,
+    pub(super) cursor: Option<String>,
 }
 
 /// By which door somebody came.
@@ -128,7 +128,7 @@ async fn list(
 }
 
 /// What is asked for, as the store reads it.
-async fn filter(call: &Call, asked: EventsAsked) -> Result<EventFilter, Problem> {
+pub(super) async fn filter(call: &Call, asked: EventsAsked) -> Result<EventFilter, Problem> {
     let user = match &asked.user {
         Some(user) => Some(call.administration().user(user).await?.id),
         None => None,

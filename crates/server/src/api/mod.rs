@@ -10,6 +10,7 @@ pub(crate) mod caller;
 mod clients;
 mod deliveries;
 mod events;
+mod follow;
 mod grants;
 mod groups;
 mod input;
@@ -56,7 +57,8 @@ fn operations() -> Vec<Operation> {
         deliveries::operations(),
         receivers::operations(),
     ];
-    nouns.into_iter().flatten().collect()
+    let streams = [follow::operation()];
+    nouns.into_iter().flatten().chain(streams).collect()
 }
 
 /// The OpenAPI document, as it is served and as `docs/reference` has it.

@@ -216,6 +216,40 @@ impl Operation {
         operation
     }
 
+    /// `GET` of what has no end: a handler makes the whole answer, in which each thing is an `A`.
+    pub(super) fn streaming<Q, A, F, W>(
+        path: &'static str,
+        (id, summary): (&'static str, &'static str),
+        media_type: &'static str,
+        handler: F,
+    ) -> Self
+    where
+        Q: DeserializeOwned + JsonSchema + Send + 'static,
+        A: JsonSchema,
+        F: Fn(Call, Q) -> W + Send + Sync + Copy + 'static,
+        W: Future<Output = Result<Response, Problem>> + Send + 'static,
+    {
+        Self {
+            scope: administration::READ,
+            method: Method::GET,
+            path,
+            id,
+            summary,
+            status: StatusCode::OK,
+            parameters: Arc::new(described::<Q>()),
+            body: None,
+            answer: Some(SchemaGenerator::subschema_for::<A> as Described),
+            conditional: false,
+            media_type: Some(media_type),
+            handler: Arc::new(move |call, query, _| {
+                Box::pin(async move {
+                    let query: Q = input::typed(query, "")?;
+                    handler(call, query).await
+                })
+            }),
+        }
+    }
+
     /// The schema of its parameters.
     pub(super) fn parameters(&self) -> &Value {
         &self.parameters

@@ -101,7 +101,8 @@ impl<'a> Paging<'a> {
         })
     }
 
-    fn seal(&self, key: String) -> Result<String, Problem> {
+    /// A cursor of this list that begins behind `key`.
+    pub(super) fn seal(&self, key: String) -> Result<String, Problem> {
         let cursor = Cursor {
             list: self.list.clone(),
             era: self.call.catalog.cluster.era,
@@ -136,7 +137,7 @@ impl<'a> Paging<'a> {
 fn name_of(call: &Call) -> String {
     let query = call.uri.query().unwrap_or_default();
     let mut asked: Vec<(String, String)> = form_urlencoded::parse(query.as_bytes())
-        .filter(|(name, _)| name != "cursor" && name != "limit")
+        .filter(|(name, _)| !["cursor", "limit", "once"].contains(&name.as_ref()))
         .map(|(name, value)| (name.into_owned(), value.into_owned()))
         .collect();
     asked.sort();

@@ -20,6 +20,7 @@ use safeconduct_protocol::{
 
 use crate::{
     browser::Browser,
+    correlation,
     fault::Failure,
     form::{PENDING, PostedForm},
     journey::Journey,
@@ -178,6 +179,7 @@ async fn start(
 ) -> Result<Response, Failure> {
     let (client_id, redirect_uri) = identify(parameters)?;
     let client = exchange.catalog.enabled_client(&client_id)?;
+    correlation::is_of_client(&client.id);
     client.prove_redirect_uri(redirect_uri)?;
 
     exchange.wished(chosen.or_else(|| authorization::ui_locales(parameters)));

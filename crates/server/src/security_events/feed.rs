@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -18,6 +18,8 @@ const LOOK: Duration = Duration::from_millis(250);
 /// How many may wait at this node, and of them for one client. Who may not wait is answered at once.
 const MOST: usize = 1024;
 const MOST_OF_CLIENT: usize = 256;
+/// How many streams of events there are at this node.
+const MOST_FOLLOWING: usize = 256;
 
 /// Where it is looked for what happened.
 pub(crate) struct Log<'s> {
@@ -34,6 +36,7 @@ pub(crate) struct Feed {
     /// Held by the one who looks.
     looking: tokio::sync::Mutex<()>,
     waiting: Mutex<HashMap<ClientId, usize>>,
+    followers: Arc<Mutex<HashMap<String, usize>>>,
     is_over: watch::Sender<bool>,
 }
 
@@ -43,6 +46,7 @@ impl Default for Feed {
             newest: watch::Sender::new(0),
             looking: tokio::sync::Mutex::default(),
             waiting: Mutex::default(),
+            followers: Arc::default(),
             is_over: watch::Sender::new(false),
         }
     }
@@ -62,6 +66,43 @@ impl Feed {
             feed: self,
             client: client.clone(),
         })
+    }
+
+    /// Permission for a stream of events to whoever is called so, of which there may be `most`.
+    pub(crate) fn admit_follower(&self, name: &str, most: usize) -> Option<Following> {
+        let mut followers = counted(&self.followers);
+        let all: usize = followers.values().sum();
+        let of_one = followers.get(name).copied().unwrap_or_default();
+        if all >= MOST_FOLLOWING || of_one >= most {
+            return None;
+        }
+        followers.insert(name.to_owned(), of_one + 1);
+        Some(Following {
+            followers: Arc::clone(&self.followers),
+            name: name.to_owned(),
+        })
+    }
+
+    /// Waits until there is an event with a greater number than `behind`, or the moment `until` has come.
+    pub(crate) async fn appears(
+        &self,
+        log: &Log<'_>,
+        behind: i64,
+        until: Instant,
+    ) -> Result<(), StoreError> {
+        let appeared = async {
+            tokio::select! {
+                () = reaches(self.newest.subscribe(), |newest| *newest > behind) => Ok(()),
+                () = reaches(self.is_over.subscribe(), |is_over| *is_over) => Ok(()),
+                _looks = self.looking.lock() => {
+                    while self.look(log).await? <= behind {
+                        sleep(LOOK).await;
+                    }
+                    Ok(())
+                }
+            }
+        };
+        timeout_at(until, appeared).await.unwrap_or(Ok(()))
     }
 
     /// Ends all waiting, now and from now on: the process is to stop.
@@ -89,9 +130,8 @@ impl Feed {
         });
     }
 
-    /// It is valid between any two of its changes, so that a panic elsewhere leaves nothing half done.
     fn waiting(&self) -> MutexGuard<'_, HashMap<ClientId, usize>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+        counted(&self.waiting)
     }
 }
 
@@ -114,20 +154,31 @@ impl Waiting<'_> {
         behind: i64,
         until: Instant,
     ) -> Result<(), StoreError> {
-        let appeared = async {
-            tokio::select! {
-                () = reaches(self.feed.newest.subscribe(), |newest| *newest > behind) => Ok(()),
-                () = reaches(self.feed.is_over.subscribe(), |is_over| *is_over) => Ok(()),
-                _looks = self.feed.looking.lock() => {
-                    while self.feed.look(log).await? <= behind {
-                        sleep(LOOK).await;
-                    }
-                    Ok(())
-                }
-            }
-        };
-        timeout_at(until, appeared).await.unwrap_or(Ok(()))
+        self.feed.appears(log, behind, until).await
     }
+}
+
+/// A stream of events, until it is dropped.
+pub(crate) struct Following {
+    followers: Arc<Mutex<HashMap<String, usize>>>,
+    name: String,
+}
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        let mut followers = counted(&self.followers);
+        if let Some(count) = followers.get_mut(&self.name) {
+            *count -= 1;
+            if *count == 0 {
+                followers.remove(&self.name);
+            }
+        }
+    }
+}
+
+/// It is valid between any two of its changes, so that a panic elsewhere leaves nothing half done.
+fn counted<K>(of: &Mutex<HashMap<K, usize>>) -> MutexGuard<'_, HashMap<K, usize>> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Drop for Waiting<'_> {

@@ -10,7 +10,7 @@ mod push;
 mod signal;
 
 pub(crate) use self::{
-    feed::{Feed, Log},
+    feed::{Feed, Following, Log},
     push::{name_of, queue_for_receivers, run},
     signal::{Names, signal_of},
 };

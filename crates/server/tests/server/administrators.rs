@@ -114,7 +114,32 @@ impl Admin {
         self.proving(&self.tokens.access, request).await
     }
 
-    async fn proving(&self, token: &str, mut request: Request) -> Answer {
+    async fn proving(&self, token: &str, request: Request) -> Answer {
+        send(&self.server, self.with_proof(token, request)).await
+    }
+
+    /// A request with her token, and these headers beside.
+    pub(crate) fn proven(
+        &self,
+        method: &Method,
+        path: &str,
+        headers: &[(&'static str, &str)],
+    ) -> Request {
+        let mut request = request(method, path, None);
+        for (name, value) in headers {
+            request.headers_mut().append(*name, value.parse().unwrap());
+        }
+        self.with_proof(&self.tokens.access, request)
+    }
+
+    /// The answer to that as it comes, which nobody has read.
+    pub(crate) async fn unread(&self, method: &Method, path: &str) -> http::Response<Body> {
+        let router = routes::admin(self.server.server());
+        let Ok(response) = router.oneshot(self.proven(method, path, &[])).await;
+        response
+    }
+
+    fn with_proof(&self, token: &str, mut request: Request) -> Request {
         let method = request.method().clone();
         let path = request.uri().path().to_owned();
         let bare = path.as_str();
@@ -127,7 +152,7 @@ impl Admin {
             format!("DPoP {token}").parse().unwrap(),
         );
         headers.insert("dpop", proof.parse().unwrap());
-        send(&self.server, request).await
+        request
     }
 
     /// The same with hers.

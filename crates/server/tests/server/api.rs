@@ -558,3 +558,31 @@ async fn groups_are_made_changed_joined_left_and_removed() {
     );
     assert_eq!(admin.items("/admin/v1/groups").await.len(), 1);
 }
+
+/// Attacks: AD66.
+#[tokio::test]
+async fn what_is_known_is_told_to_who_may_read_and_holds_no_secret() {
+    let admin = Admin::asking("openid offline_access scim").await;
+    for id in ["bob", "shop", "0198a6c0-0000-7000-8000-000000000000"] {
+        let told = told(&admin.get(&format!("/admin/v1/explain/{id}")).await);
+        assert_eq!(told, "403 administration-scope-missing");
+    }
+    let admin = Admin::at_the_command_line().await;
+    let grants = admin.items("/admin/v1/grants?user=ada").await;
+    let grant = grants[0]["id"].as_str().unwrap();
+    for id in ["ada", "shop", grant] {
+        let answer = admin.get(&format!("/admin/v1/explain/{id}")).await;
+        assert_eq!(told(&answer), "200");
+        for secret in [
+            crate::support::secret_of("shop"),
+            crate::support::password_of("ada"),
+            admin.tokens.access.clone(),
+            admin.tokens.refresh_token().to_owned(),
+            "$argon2".to_owned(),
+        ] {
+            assert!(!answer.body.contains(&secret), "{id}");
+        }
+    }
+    let unknown = admin.get("/admin/v1/explain/0123456789abcdef").await;
+    assert_eq!(told(&unknown), "404 thing-not-found");
+}

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use safeconduct_store::{Event, EventFilter};
+use safeconduct_store::{Event, EventFilter, FailedSignIns};
 
 use safeconduct_server::administration::events::Follower;
 
@@ -195,4 +195,62 @@ async fn what_failed_is_forgotten_after_ninety_days_and_the_rest_after_more() {
     assert_eq!(failed(&server).await, []);
     let after = server.store().events(None, 1000).await.unwrap().len();
     assert!(after > 0 && after >= before - 1, "{before} {after}");
+}
+
+/// What happens often hides nothing of the story of a grant: more sign-ins that failed than a story has room for.
+#[tokio::test]
+async fn a_flood_of_failed_sign_ins_hides_nothing_of_a_grant() {
+    let server = TestServer::start().await;
+    let ada = server.user("ada").await;
+    let tokens = server.tokens("ada", &Ask::of("club").scope("openid")).await;
+    let grants = server.store();
+    let grants = grants.live_grants_before((Some(&ada), None), None, 10, server.now());
+    let grant = grants.await.unwrap()[0].grant.id;
+    let failed = (1..150).map(|minute| FailedSignIns {
+        minute: server.now().plus(minute * 60),
+        last_at: server.now().plus(minute * 60),
+        times: 1,
+        reason: "wrong-password",
+        user: Some(&ada),
+        name_hash: None,
+        client: None,
+        network: None,
+        correlation_id: None,
+    });
+    let failed: Vec<_> = failed.collect();
+    server.store().write_failed_sign_ins(failed).await.unwrap();
+    server.refresh("club", &tokens).await;
+    let story = server
+        .administer(async |verbs| verbs.explain(&grant.to_string()).await)
+        .await;
+    let kinds: Vec<_> = story
+        .events
+        .iter()
+        .map(|event| event.kind.as_str())
+        .collect();
+    assert!(kinds.contains(&"session-started"), "{kinds:?}");
+    assert!(!kinds.contains(&"sign-in-failed"), "{kinds:?}");
+}
+
+/// A name can be that of a user and of a client.
+#[tokio::test]
+async fn of_a_user_and_a_client_of_one_name_both_are_explained() {
+    let server = TestServer::start().await;
+    let bob = server.user("bob").await;
+    server
+        .change("UPDATE users SET username = 'shop', username_key = 'shop' WHERE username = 'bob'");
+    server.lock_user("shop").await;
+    server.disable_client("shop").await;
+    let story = server
+        .administer(async |verbs| verbs.explain("shop").await)
+        .await;
+    assert!(story.names.contains(&bob.to_string()) && story.names.contains(&"shop".to_owned()));
+    let kinds: Vec<_> = story
+        .events
+        .iter()
+        .map(|event| event.kind.as_str())
+        .collect();
+    assert!(kinds.contains(&"user-locked") && kinds.contains(&"client-disabled"));
+    let advice = story.advice.join("\n");
+    assert!(advice.contains("user unlock shop`") && advice.contains("client enable shop`"));
 }

@@ -30,6 +30,7 @@ mod dpop;
 mod event_receivers;
 mod events;
 mod failed_sign_ins;
+mod follow;
 mod form_post;
 mod groups;
 mod groups_claim;

@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 
 use super::{World, operator};
 use crate::databases::{Kind, databases};
-use crate::{FailedSignIns, NUMBERED_WITHIN, Store};
+use crate::{FailedSignIns, NUMBERED_WITHIN, Store, StoreError};
 
 impl World {
     /// What appeared behind `last`, which moves on: kind and user.
@@ -74,6 +74,35 @@ async fn sign_ins_that_failed_again_appear_again(database: Kind) {
     }
     let times = store.events_behind(last - 1, 10).await.unwrap();
     assert_eq!(times[0].event.times, 2);
+}
+
+/// A commit that nobody confirmed is looked for: what was written is not counted again.
+#[apply(databases)]
+#[tokio::test]
+async fn of_sign_ins_whose_commit_is_unknown_it_is_found_out_whether_they_were_written(
+    database: Kind,
+) {
+    let world = World::on(database).await;
+    let (store, now) = (&world.store, world.now());
+    let of = |request| FailedSignIns {
+        minute: now,
+        last_at: now,
+        times: 1,
+        reason: "wrong-password",
+        user: Some(&world.user),
+        name_hash: None,
+        client: None,
+        network: None,
+        correlation_id: Some(request),
+    };
+    let lost = "the connection was lost".to_owned();
+    let written = [of("written")];
+    store.write_failed_sign_ins(written).await.unwrap();
+    let settled = store.settle_failed_sign_ins(&written, lost.clone()).await;
+    assert_eq!(settled, Ok(()));
+    let unwritten = [of("not-written")];
+    let settled = store.settle_failed_sign_ins(&unwritten, lost.clone()).await;
+    assert_eq!(settled, Err(StoreError::Unavailable(lost)));
 }
 
 /// What nobody followed for a day gets no number any more, and what is younger is numbered from where it left off.

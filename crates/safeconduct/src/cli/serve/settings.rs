@@ -76,6 +76,7 @@ fn administration(checked: &Checked) -> Option<AdministrationSettings> {
     (checked.config.administration.api).then(|| AdministrationSettings {
         url: checked.administration_url.clone(),
         declared: declared.collect(),
+        ..AdministrationSettings::default()
     })
 }
 
