@@ -62,9 +62,8 @@ impl Check {
             note(format_args!("warning: {warning}"));
             warnings += 1;
         }
-        secrets?;
+        wrong_files(&checked, secrets.err()).or(())?;
         let master_key = master_key_origin(&checked)?;
-        checked.database_url()?;
         if let Some(mail) = checked.mail_settings()? {
             MailServer::new(&mail, checked.issuer.host())?;
         }
@@ -73,7 +72,6 @@ impl Check {
         for warning in of_certificate.0 {
             note(format_args!("warning: {warning}"));
         }
-        checked.receiver_settings()?;
         let of_files = files::open_to_others(&checked);
         warnings += of_files.len();
         for (message, advice) in of_files {
@@ -130,8 +128,21 @@ struct Looked {
     warnings: Vec<String>,
 }
 
+/// Everything that is wrong with the files that the configuration names, those of the clients' secrets among them.
+fn wrong_files(checked: &Checked, secrets: Option<Problems>) -> Problems {
+    let found = [
+        secrets,
+        checked.database_url().err(),
+        checked.mail_settings().err(),
+        certificate(checked).err(),
+        checked.receiver_settings().err(),
+    ];
+    let found = found.into_iter().flatten();
+    Problems(found.flat_map(|problems| problems.0).collect())
+}
+
 /// The certificate that would be shown, in words, and what is odd about it.
-fn certificate(checked: &Checked) -> Result<(Option<String>, Problems), Failure> {
+fn certificate(checked: &Checked) -> Result<(Option<String>, Problems), Problems> {
     let Some(files) = &checked.tls else {
         return Ok((None, Problems::default()));
     };

@@ -150,6 +150,24 @@ fn files_that_no_client_would_take_are_refused_at_start(
 }
 
 #[test]
+fn check_tells_of_every_file_that_is_wrong() {
+    let directory = configured(8420);
+    with_master_key(&directory);
+    let config = directory.read("safeconduct.toml");
+    let more = "[mail]\nhost = \"mail.example\"\nfrom = \"id@mail.example\"\nusername = \"id\"\npassword_file = \"mail.password\"\n\
+                [[clients]]\nid = \"api\"\ngrant_types = []\nsecret_file = \"api.secret\"\n";
+    directory.write("safeconduct.toml", &format!("{config}{more}"));
+    let told = directory.prints(&["check"]);
+    for file in ["id.pem", "id.key", "mail.password", "api.secret"] {
+        assert!(
+            told.contains(&format!("{file} can't be read: No such file")),
+            "{file}: {told}"
+        );
+    }
+    assert!(told.starts_with("exit 3\n"), "{told}");
+}
+
+#[test]
 fn check_tells_whose_certificate_it_is_and_when_it_ends() {
     let directory = configured(8420);
     with_master_key(&directory);
