@@ -12,5 +12,6 @@ mod oidc_provider;
 mod openid_client;
 mod openidconnect;
 mod passkeys;
+mod schemathesis;
 mod scim2_tester;
 mod spring;

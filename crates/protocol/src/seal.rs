@@ -60,11 +60,13 @@ pub enum Kind {
     EventCursor,
     /// Where the next page of a list begins.
     ListCursor,
+    /// What an administrator's request was answered, for when it is sent again.
+    KeptAnswer,
 }
 
 impl Kind {
     /// Every kind, in the order of their keys.
-    pub const ALL: [Kind; 18] = [
+    pub const ALL: [Kind; 19] = [
         Kind::PendingAuthorization,
         Kind::PostedRequest,
         Kind::AuthorizationCode,
@@ -83,6 +85,7 @@ impl Kind {
         Kind::PasskeyCeremony,
         Kind::EventCursor,
         Kind::ListCursor,
+        Kind::KeptAnswer,
     ];
 
     /// The readable start of the sealed text, for secret scanners and for users.
@@ -106,6 +109,7 @@ impl Kind {
             Kind::PasskeyCeremony => "sc_pk_",
             Kind::EventCursor => "sc_ec_",
             Kind::ListCursor => "sc_cu_",
+            Kind::KeptAnswer => "sc_ka_",
         }
     }
 
@@ -130,6 +134,7 @@ impl Kind {
             Kind::PasskeyCeremony => "passkey-ceremony",
             Kind::EventCursor => "event-cursor",
             Kind::ListCursor => "list-cursor",
+            Kind::KeptAnswer => "kept-answer",
         }
     }
 }

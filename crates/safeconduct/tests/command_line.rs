@@ -1223,7 +1223,7 @@ fn another_master_key_joins_the_file_and_takes_over() {
     exit 0
     out: master key    NEW
     out: before        OLD
-    out: keys wrapped  18
+    out: keys wrapped  19
     err: made a master key: the last line of master.key
     err: the master key NEW is announced; asking every running node whether it is there
     err: OLD wraps nothing any more: take it out (line 1 of master.key) at every node

@@ -15,7 +15,7 @@ use safeconduct_protocol::{
 use crate::{
     fault::Failure,
     pages::{Contact, NotAdmittedPage},
-    respond,
+    refusals, respond,
     server::Exchange,
 };
 
@@ -93,5 +93,6 @@ pub(crate) fn page(
         name: refusal.reason().name(),
         correlation_id: exchange.correlation_id(),
     });
-    Ok(respond::page(StatusCode::FORBIDDEN, html))
+    let page = respond::page(StatusCode::FORBIDDEN, html);
+    Ok(refusals::marked(page, &refusal))
 }

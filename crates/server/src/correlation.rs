@@ -15,6 +15,7 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode, request};
+use safeconduct_protocol::clock::Clock;
 use safeconduct_protocol::ids::{ClientId, UserId};
 use safeconduct_protocol::random;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -22,6 +23,7 @@ use tracing::Instrument;
 
 use crate::client_address::ClientAddress;
 use crate::fault::panicked;
+use crate::refusals::Marked;
 use crate::telemetry::Telemetry;
 
 const HEADER: &str = "x-correlation-id";
@@ -101,6 +103,9 @@ async fn follow(State(telemetry): State<Telemetry>, request: Request, next: Next
         .instrument(span)
         .await;
     correlation.sign(response.headers_mut());
+    if let Some(refusal) = response.extensions().get::<Marked>() {
+        log.refused(refusal);
+    }
     log.finish(response.status());
     response
 }
@@ -151,6 +156,14 @@ impl RequestLog {
             begun: Instant::now(),
             finished: false,
         }
+    }
+
+    /// Keeps that the request was refused.
+    fn refused(&self, refusal: &Marked) {
+        let route = self.route.as_deref().unwrap_or(NO_ROUTE);
+        let request = (self.correlation.as_str(), self.method, route);
+        let refused = refusal.of(Clock::system().now(), request, self.address);
+        self.telemetry.refusals().keep(refused);
     }
 
     pub(crate) fn finish(mut self, status: StatusCode) {

@@ -47,6 +47,7 @@ mod posted;
 mod presented_token;
 mod reader;
 mod readiness;
+mod refusals;
 mod respond;
 pub mod routes;
 mod scope_words;

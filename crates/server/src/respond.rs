@@ -20,6 +20,7 @@ use crate::{
         RefusalPage, form_post_headers,
     },
     reader::Reader,
+    refusals::{marked, with_mark},
     server::{Exchange, Server},
 };
 
@@ -144,7 +145,10 @@ fn json_error(refusal: &Refusal, status: StatusCode, description: &str) -> Respo
         error: refusal.error().as_str(),
         error_description: description,
     };
-    never_stored((status, axum::Json(body)).into_response())
+    marked(
+        never_stored((status, axum::Json(body)).into_response()),
+        refusal,
+    )
 }
 
 /// A page. Another user may get it in another language from the same address (RFC 9110 §12.5.5).
@@ -174,7 +178,7 @@ pub(crate) fn try_later(mut form: Response, reason: Reason, seconds: u32) -> Res
     *form.status_mut() = status(reason);
     form.headers_mut()
         .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-    form
+    with_mark(form, reason, None)
 }
 
 /// The answer to a user: the page or redirect that was made, or a page that refuses.
@@ -214,7 +218,8 @@ pub(crate) fn page_refusal(
     let shown = reason_shown(server, refusal.reason());
     let name = shown.name();
     if status == StatusCode::INTERNAL_SERVER_ERROR {
-        return page(status, pages.fault(name, correlation.as_str()));
+        let fault = page(status, pages.fault(name, correlation.as_str()));
+        return marked(fault, &refusal);
     }
     let detail: Vec<&str> = refusal.detail().into_iter().collect();
     let show_detail = server.settings().issuer.is_development() && !detail.is_empty();
@@ -234,7 +239,7 @@ pub(crate) fn page_refusal(
         received: way_on.received,
         developer: show_detail.then_some(Developer { detail: &detail }),
     });
-    let mut response = page(status, html);
+    let mut response = marked(page(status, html), &refusal);
     if status == StatusCode::SERVICE_UNAVAILABLE {
         response
             .headers_mut()
@@ -308,7 +313,7 @@ pub(crate) fn refusal_to_client(
         ("error", refusal.error().as_str()),
         ("error_description", refusal.public()),
     ];
-    to_client(exchange, path, &parameters)
+    marked(to_client(exchange, path, &parameters), &refusal)
 }
 
 /// JSON for a request that is refused for its access token or the proof beside it (RFC 6750 §3, RFC 9449 §7.1). A request

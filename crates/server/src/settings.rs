@@ -83,6 +83,8 @@ pub struct AdministrationSettings {
     pub declared: Vec<ClientId>,
     /// How long streams of events wait.
     pub follow: FollowSettings,
+    /// What is odd about the configuration, a sentence each, for administrators to read.
+    pub warnings: Vec<String>,
 }
 
 /// How long streams of events wait.

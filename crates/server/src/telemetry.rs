@@ -15,6 +15,7 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusRecorder
 use safeconduct_store::{OutboxKind, Sweepable};
 
 use crate::readiness::NotReady;
+use crate::refusals::LastRefusals;
 
 const REQUEST_DURATION: &str = "safeconduct_http_request_duration_seconds";
 const TOKEN_REQUESTS: &str = "safeconduct_token_requests_total";
@@ -61,6 +62,7 @@ pub struct Telemetry(Arc<Recording>);
 struct Recording {
     recorder: PrometheusRecorder,
     durations: AtomicU64,
+    refusals: LastRefusals,
 }
 
 impl Telemetry {
@@ -77,6 +79,7 @@ impl Telemetry {
         let telemetry = Self(Arc::new(Recording {
             recorder,
             durations: AtomicU64::new(0),
+            refusals: LastRefusals::default(),
         }));
         telemetry.gauge(BUILD_INFO, [("version", env!("CARGO_PKG_VERSION"))], 1.0);
         telemetry.gauge(PASSWORD_HASH_QUEUE, [], 0.0);
@@ -124,6 +127,11 @@ impl Telemetry {
     /// code of RFC 6749 §5.2.
     pub fn token_request(&self, grant: &'static str, outcome: &'static str) {
         self.add(TOKEN_REQUESTS, [("grant", grant), ("outcome", outcome)], 1);
+    }
+
+    /// The last requests that were refused.
+    pub(crate) fn refusals(&self) -> &LastRefusals {
+        &self.0.refusals
     }
 
     /// One authorization request that was answered: with a code, with an error to its client, or with a page that refuses at

@@ -48,6 +48,7 @@ mod passkeys;
 mod password_changes;
 mod provisioned_groups;
 mod provisioned_users;
+mod request_keys;
 mod rotation;
 mod schema;
 mod second_factors;
@@ -96,6 +97,7 @@ pub use provisioned_groups::{
 pub use provisioned_users::{
     GroupOfUser, ProvisionedUser, UserChange, UserLookup, UserOrder, UserReplacement,
 };
+pub use request_keys::RequestKey;
 pub use schema::SchemaStep;
 pub use second_factors::{
     AuthenticatorRecord, Guess, NewOtp, OtpAdder, OtpAddition, OtpRemoval, Remover, SecondFactorUse,

@@ -1,13 +1,13 @@
 //! `/admin/v1/clients`: documents of RFC 7591, with the state of a client beside them. A scope of this API is registered by the configuration or
 //! the shell alone.
 
-use std::sync::LazyLock;
+use std::{borrow::Cow, sync::LazyLock};
 
 use http::Method;
 use safeconduct_protocol::registration::Registration;
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::{
     operation::{Call, Done, Nothing, Operation, etag},
@@ -20,14 +20,37 @@ use super::{
 const LONGEST_OVERLAP: i64 = 30 * 24 * 3600;
 
 /// What a client is to be registered with (RFC 7591 §2), and members of our own.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize)]
 pub(super) struct ClientDocument {
     /// Its id; it is given one where none is said.
-    #[schemars(length(min = 1, max = 128))]
     client_id: Option<String>,
     /// Everything else, by the names of RFC 7591.
     #[serde(flatten)]
     members: Map<String, Value>,
+}
+
+impl JsonSchema for ClientDocument {
+    fn schema_name() -> Cow<'static, str> {
+        "ClientDocument".into()
+    }
+
+    /// Every member that a registration has, and no other one.
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let mut schema = Registration::json_schema(generator).to_value();
+        schema["description"] = "What a client is to be registered with (RFC 7591 §2).".into();
+        schema["additionalProperties"] = false.into();
+        schema["patternProperties"] = json!({ "^client_name#": { "type": "string" } });
+        let properties = &mut schema["properties"];
+        properties["client_id"] = json!({
+            "description": "Its id; it is given one where none is said.",
+            "type": "string", "minLength": 1, "maxLength": 128,
+        });
+        properties["scope"] = json!({
+            "description": "What it may ask for: the same as `scopes`, in one text (RFC 7591 §2).",
+            "type": "string",
+        });
+        Schema::try_from(schema).unwrap_or_default()
+    }
 }
 
 /// A client that was registered, with its secret, which is shown this once.

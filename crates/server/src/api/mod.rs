@@ -13,6 +13,7 @@ mod events;
 mod follow;
 mod grants;
 mod groups;
+mod idempotency;
 mod input;
 mod keys;
 mod openapi;

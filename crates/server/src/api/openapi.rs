@@ -5,6 +5,7 @@ use schemars::{SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
 use super::{
+    idempotency,
     operation::Operation,
     problem::{PROBLEM_JSON, ProblemDetails},
 };
@@ -86,15 +87,23 @@ fn responses(operation: &Operation, generator: &mut SchemaGenerator) -> Value {
     responses.insert(operation.status.as_str().to_owned(), done);
     let takes_body = operation.body.is_some();
     let changes = operation.method != Method::GET;
+    let asked = &operation.parameters()["properties"];
+    let names_another = ["user", "client"]
+        .iter()
+        .any(|name| asked.get(name).is_some());
     let told = [
         (400, true),
         (401, true),
         (403, true),
-        (404, operation.path.contains('{') || changes),
+        (
+            404,
+            operation.path.contains('{') || changes || names_another,
+        ),
         (409, changes),
         (412, operation.conditional),
         (413, takes_body),
         (415, takes_body),
+        (422, operation.method == Method::POST),
         (428, operation.conditional),
         (503, true),
     ];
@@ -134,6 +143,13 @@ fn parameters(operation: &Operation) -> Vec<Value> {
             "description": "The `ETag` that was read: what has changed since stays as it is.",
         }));
     }
+    if operation.method == Method::POST {
+        parameters.push(json!({
+            "name": idempotency::HEADER, "in": "header",
+            "schema": { "type": "string", "minLength": 1, "maxLength": idempotency::LONGEST, "pattern": "^[!-~]+$" },
+            "description": "A name for this request, made by the caller: sent again with it within a day, it is done once, and answered as the first time.",
+        }));
+    }
     parameters
 }
 
@@ -144,6 +160,9 @@ fn present(mut schema: Value) -> Value {
         if let [kind] = kinds.as_slice() {
             schema["type"] = kind.clone();
         }
+    }
+    if let Some(Value::Array(kinds)) = schema.get_mut("anyOf") {
+        kinds.retain(|kind| kind["type"] != "null");
     }
     if let Some(object) = schema.as_object_mut() {
         object.remove("default");

@@ -18,6 +18,7 @@ use serde_json::Value;
 
 use super::{
     caller::{Caller, Needs, authenticate},
+    idempotency::RequestKey,
     input,
     problem::Problem,
 };
@@ -322,9 +323,19 @@ impl Operation {
             Some(_) => Some(input::json(&parts.headers, &bytes)?),
             None => None,
         };
-        let mut response = (self.handler)(call, query, body).await?;
-        *response.status_mut() = self.status;
-        Ok(response)
+        let asked = (&self.method, &call.uri, &call.headers);
+        let key = RequestKey::of(&call.caller.name(), asked, &bytes)?;
+        let (handler, status) = (self.handler.clone(), self.status);
+        let (keeper, now) = ((call.server.clone(), call.catalog.clone()), call.now);
+        let doing = async move {
+            let mut response = handler(call, query, body).await?;
+            *response.status_mut() = status;
+            Ok(response)
+        };
+        match key {
+            None => doing.await,
+            Some(key) => key.once(keeper, now, doing).await,
+        }
     }
 }
 

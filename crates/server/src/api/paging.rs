@@ -1,4 +1,4 @@
-//! Pages of lists: a limit, and a sealed cursor that is good for the same list, filters and caller, for a day.
+//! Pages of lists: a limit, and a sealed cursor that is good for the same list, filters and caller, for an hour.
 
 use safeconduct_protocol::{error::Reason, seal::Kind};
 use serde::{Deserialize, Serialize};
@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::{operation::Call, problem::Problem, shown::List};
 use crate::{administration::Page, fault::Fault};
 
-/// For how many seconds a cursor is good.
-const LIFE: i64 = 24 * 3600;
+/// For how many seconds a cursor is good: less than the key that seals it is kept for when it is retired.
+const LIFE: i64 = 3600;
 /// How many things are on a page where nothing is said, and at most.
 const USUAL: u32 = 50;
 const MOST: u32 = 200;

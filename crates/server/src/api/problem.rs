@@ -18,7 +18,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    administration::Refused, correlation::Correlation, fault::Failure, respond, server::Server,
+    administration::Refused, correlation::Correlation, fault::Failure, refusals::with_mark,
+    respond, server::Server,
 };
 
 /// The longest detail that is told, in bytes.
@@ -133,9 +134,11 @@ impl Problem {
             Reason::InPersonOnly | Reason::ShellOnly | Reason::AdministratorsOnly => {
                 StatusCode::FORBIDDEN
             }
-            Reason::LastAdministrator | Reason::Conflict | Reason::KeyNeeded => {
-                StatusCode::CONFLICT
-            }
+            Reason::LastAdministrator
+            | Reason::Conflict
+            | Reason::KeyNeeded
+            | Reason::RequestNotAnswered => StatusCode::CONFLICT,
+            Reason::RequestKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
             Reason::MediaTypeUnsupported => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Reason::PreconditionMissing => StatusCode::PRECONDITION_REQUIRED,
             Reason::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
@@ -235,7 +238,9 @@ impl Problem {
         };
         let body = serde_json::to_string(&details).unwrap_or_default();
         let content_type = [(header::CONTENT_TYPE, PROBLEM_JSON)];
-        (self.status(), self.headers(), content_type, body).into_response()
+        let response = (self.status(), self.headers(), content_type, body).into_response();
+        let detail = self.refusal.detail().or(self.detail());
+        with_mark(response, self.reason(), detail)
     }
 }
 

@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::{
     operation::{Call, Done, Nothing, Operation},
     problem::Problem,
-    shown::Time,
+    shown::{List, Time},
 };
+use crate::refusals;
 
 /// Whether this node can serve.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -26,6 +27,45 @@ pub(super) struct Status {
     not_ready: Option<String>,
     /// The time by its clock.
     now: Time,
+    /// What is odd about its configuration, as `safeconduct check` says it.
+    warnings: Vec<String>,
+}
+
+/// A request that this node refused.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub(super) struct RecentRefusal {
+    /// When.
+    at: Time,
+    /// The name of the refusal.
+    reason: String,
+    /// What is wrong, and what to do.
+    said: String,
+    /// What it was this time, as the log has it.
+    detail: Option<String>,
+    /// The name of the request, in the log and in events.
+    correlation_id: String,
+    /// Its method.
+    method: String,
+    /// The address that it was for, with `{names}`.
+    route: String,
+    /// From where it came.
+    address: Option<String>,
+}
+
+impl From<refusals::RecentRefusal> for RecentRefusal {
+    fn from(refusal: refusals::RecentRefusal) -> Self {
+        let entry = refusal.reason.entry();
+        Self {
+            at: refusal.at.into(),
+            reason: entry.name.to_owned(),
+            said: entry.public.to_owned(),
+            detail: refusal.detail,
+            correlation_id: refusal.correlation_id,
+            method: refusal.method.to_owned(),
+            route: refusal.route,
+            address: refusal.address.map(|address| address.to_string()),
+        }
+    }
 }
 
 /// Who is asking.
@@ -52,6 +92,15 @@ pub(super) fn operations() -> Vec<Operation> {
         ),
         Operation::new(
             Method::GET,
+            "/admin/v1/refusals",
+            (
+                "listRefusals",
+                "The last requests that this node refused, the newest first; the log has all of them",
+            ),
+            refused,
+        ),
+        Operation::new(
+            Method::GET,
             "/admin/v1/me",
             (
                 "getCaller",
@@ -64,6 +113,8 @@ pub(super) fn operations() -> Vec<Operation> {
 
 async fn status(call: Call, _: Nothing, _: Nothing) -> Result<Done<Status>, Problem> {
     let not_ready = call.server.readiness().await.err();
+    let administration = call.server.settings().administration.as_ref();
+    let warnings = administration.map(|settings| settings.warnings.clone());
     Ok(Done::new(Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         issuer: call.server.settings().issuer.as_str().to_owned(),
@@ -71,6 +122,15 @@ async fn status(call: Call, _: Nothing, _: Nothing) -> Result<Done<Status>, Prob
         ready: not_ready.is_none(),
         not_ready: not_ready.map(|why| why.to_string()),
         now: call.now.into(),
+        warnings: warnings.unwrap_or_default(),
+    }))
+}
+
+async fn refused(call: Call, _: Nothing, _: Nothing) -> Result<Done<List<RecentRefusal>>, Problem> {
+    let last = call.server.telemetry().refusals().all();
+    Ok(Done::new(List {
+        items: last.into_iter().map(RecentRefusal::from).collect(),
+        next_cursor: None,
     }))
 }
 

@@ -11,7 +11,7 @@ const DAY: i64 = 24 * HOUR;
 pub const ANSWER_WITHIN: i64 = 2;
 
 /// The kinds of artifact that have a sealing key in the database.
-pub(super) const SEALED: [Kind; 13] = [
+pub(super) const SEALED: [Kind; 14] = [
     Kind::PendingAuthorization,
     Kind::PostedRequest,
     Kind::AuthorizationCode,
@@ -25,6 +25,7 @@ pub(super) const SEALED: [Kind; 13] = [
     Kind::PasskeyCeremony,
     Kind::EventCursor,
     Kind::ListCursor,
+    Kind::KeptAnswer,
 ];
 
 /// What a key is for, as its row says it.
@@ -97,7 +98,7 @@ impl Purpose {
             Self::Seal(Kind::RefreshToken) => minute(Retention::For(401 * DAY)),
             // An invitation lives for three days.
             Self::Seal(Kind::Link) => minute(Retention::For(4 * DAY)),
-            Self::Seal(Kind::AccessToken) => minute(Retention::For(2 * DAY)),
+            Self::Seal(Kind::AccessToken | Kind::KeptAnswer) => minute(Retention::For(2 * DAY)),
             Self::Seal(_) => minute(Retention::For(2 * HOUR)),
             Self::Subjects | Self::Guesses => Window {
                 waits: None,

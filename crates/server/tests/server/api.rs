@@ -102,6 +102,43 @@ async fn sessions_grants_and_consents_are_seen_and_ended() {
     );
 }
 
+#[tokio::test]
+async fn what_was_refused_just_now_is_told_with_its_reason() {
+    let admin = Admin::at_the_command_line().await;
+    let status = admin.get("/admin/v1/status").await.json();
+    assert_eq!(
+        (&status["ready"], &status["warnings"]),
+        (&json!(true), &json!([]))
+    );
+    let ask = crate::support::Ask::of("shop");
+    let wrong = ask.with("redirect_uri", "https://shop.example/callbac");
+    let page = admin.server.browser().authorize(&wrong).await;
+    assert_eq!(page.status, 400);
+    let refused = admin.get("/admin/v1/sessions/nobody").await;
+    let last = admin.items("/admin/v1/refusals").await;
+    let told = |refusal: &Value| {
+        let text = |name: &str| refusal[name].as_str().unwrap().to_owned();
+        (
+            text("reason"),
+            text("method"),
+            text("route"),
+            text("correlation_id"),
+        )
+    };
+    let name = |answer: &Answer| answer.header("x-correlation-id").to_owned();
+    let expected = |reason: &str, route: &str, answer: &Answer| {
+        let get = "GET".to_owned();
+        (reason.to_owned(), get, route.to_owned(), name(answer))
+    };
+    let (first, second) = (
+        expected("thing-not-found", "/admin/v1/sessions/{session}", &refused),
+        expected("redirect-uri-not-registered", "/authorize", &page),
+    );
+    assert_eq!([told(&last[0]), told(&last[1])], [first, second]);
+    let detail = last[1]["detail"].as_str().unwrap();
+    assert!(detail.contains("callbac"), "{detail}");
+}
+
 /// Attacks: AD47.
 #[tokio::test]
 async fn a_child_is_found_at_its_parent_alone() {
@@ -273,6 +310,51 @@ async fn two_secrets_are_good_at_a_time_and_each_says_what_it_is() {
     // One that leaks is replaced at once, however many there are.
     assert_eq!(told(&rotate(3600).await), "200");
     assert_eq!(told(&rotate(0).await), "200");
+}
+
+/// Attacks: AD55.
+#[tokio::test]
+async fn a_request_that_is_sent_again_is_done_once() {
+    let admin = Admin::at_the_command_line().await;
+    let asked = json!({"grant_types": ["client_credentials"]});
+    let post = async |key: &str, body: &Value| {
+        let headers = [("idempotency-key", key)];
+        admin
+            .send_beside(&Method::POST, "/admin/v1/clients", Some(body), &headers)
+            .await
+    };
+    let first = post("k-1", &asked).await;
+    assert_eq!(told(&first), "201");
+    let clients = admin.items("/admin/v1/clients").await.len();
+    let again = post("k-1", &asked).await;
+    assert_eq!((again.status, &again.body), (first.status, &first.body));
+    for header in ["location", "etag", "content-type"] {
+        assert_eq!(again.header(header), first.header(header), "{header}");
+    }
+    assert_eq!(admin.items("/admin/v1/clients").await.len(), clients);
+    let dump = admin.server.dump();
+    let secret = first.json()["client_secret"].as_str().unwrap().to_owned();
+    let is_in = |(_, value): &(_, Vec<u8>)| value.windows(43).any(|part| part == secret.as_bytes());
+    assert!(!dump.iter().any(is_in), "the answer is kept sealed");
+    let other = json!({"grant_types": ["client_credentials"], "client_name": "Other"});
+    assert_eq!(told(&post("k-1", &other).await), "422 request-key-reused");
+    assert_eq!(told(&post("k-2", &other).await), "201");
+    // What was refused has changed nothing, and is judged anew.
+    let wrong = json!({"grant_types": ["of-none"]});
+    for _ in 0..2 {
+        let refused = post("k-3", &wrong).await;
+        assert_eq!(refused.status, 400, "{refused:?}");
+    }
+    for unfit in ["", "a b", &"x".repeat(256)] {
+        assert_eq!(
+            told(&post(unfit, &asked).await),
+            "400 value-refused",
+            "{unfit}"
+        );
+    }
+    // Its answer got lost: it is not done again.
+    admin.server.change("UPDATE request_keys SET answer = NULL");
+    assert_eq!(told(&post("k-2", &other).await), "409 request-not-answered");
 }
 
 async fn wiki(admin: &Admin) -> String {

@@ -24,6 +24,7 @@ mod passkeys_by_link;
 mod password_changes;
 mod provisioning;
 mod redemption;
+mod request_keys;
 mod rotation;
 mod second_factors;
 mod sign_in;

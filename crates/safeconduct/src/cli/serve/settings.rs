@@ -73,9 +73,11 @@ pub(super) fn settings(checked: &Checked) -> Result<Settings, Failure> {
 fn administration(checked: &Checked) -> Option<AdministrationSettings> {
     let declared = checked.declared.clients.iter();
     let declared = declared.map(|declared| declared.client.id.clone());
+    let warnings = checked.warnings.0.iter();
     (checked.config.administration.api).then(|| AdministrationSettings {
         url: checked.administration_url.clone(),
         declared: declared.collect(),
+        warnings: warnings.map(ToString::to_string).collect(),
         ..AdministrationSettings::default()
     })
 }
