@@ -26,6 +26,8 @@ pub(crate) struct Key {
     created_at: String,
     activated_at: Option<String>,
     retired_at: Option<String>,
+    #[serde(default)]
+    needed_until: Option<String>,
     kid: Option<String>,
     /// In days, since it came into use.
     #[serde(default)]
@@ -119,6 +121,7 @@ mod tests {
             created_at: String::new(),
             activated_at: since(days),
             retired_at: None,
+            needed_until: None,
             kid: None,
             age: None,
         };

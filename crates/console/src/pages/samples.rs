@@ -322,7 +322,8 @@ fn rest() -> Samples {
     let key = |id: i64, state: &str, age: Value| {
         json!({
             "id": id, "purpose": "RS256", "state": state, "created_at": AT, "activated_at": AT,
-            "retired_at": if state == "retired" { AT.into() } else { Value::Null }, "kid": "k", "age": age,
+            "retired_at": if state == "retired" { AT.into() } else { Value::Null },
+            "needed_until": if state == "retired" { AT.into() } else { Value::Null }, "kid": "k", "age": age,
         })
     };
     let keys = json!([

@@ -102,14 +102,18 @@ struct ShownKey {
     created_at: String,
     activated_at: Option<String>,
     retired_at: Option<String>,
+    needed_until: Option<String>,
     master_key: String,
     kid: Option<String>,
 }
 
 impl From<ListedKey> for ShownKey {
-    fn from(ListedKey { row, kid }: ListedKey) -> Self {
+    fn from(key: ListedKey) -> Self {
+        let needed_until = key.needed_until().map(when);
+        let ListedKey { row, kid } = key;
         Self {
             kid,
+            needed_until,
             id: row.id,
             purpose: row.purpose,
             state: row.state,

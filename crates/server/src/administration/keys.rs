@@ -29,6 +29,17 @@ pub struct ListedKey {
     pub kid: Option<String>,
 }
 
+impl ListedKey {
+    /// Until when a retired key is kept, as what it made may still come; longer, where rows were made with it and still are.
+    pub fn needed_until(&self) -> Option<Timestamp> {
+        let retired_at = self
+            .row
+            .retired_at
+            .filter(|_| self.row.state == "retired")?;
+        kept_until(&self.row.purpose, retired_at).map(|(end, _)| end)
+    }
+}
+
 impl Administration<'_> {
     /// Every key, by purpose; of each, what is used first comes first.
     ///

@@ -322,6 +322,8 @@ pub(super) struct Key {
     activated_at: Option<Time>,
     /// When its successor came into use.
     retired_at: Option<Time>,
+    /// Until when it is kept from then on; longer, where rows were made with it and still are.
+    needed_until: Option<Time>,
     /// The master key that wraps it.
     master_key: String,
     /// Its name in the JWKS, where it signs.
@@ -329,8 +331,11 @@ pub(super) struct Key {
 }
 
 impl From<ListedKey> for Key {
-    fn from(ListedKey { row, kid }: ListedKey) -> Self {
+    fn from(key: ListedKey) -> Self {
+        let needed_until = key.needed_until().map(Time::from);
+        let ListedKey { row, kid } = key;
         Self {
+            needed_until,
             id: row.id,
             purpose: row.purpose,
             state: row.state,

@@ -260,7 +260,7 @@ async fn operations(server: &TestServer) -> Vec<(Method, String, String)> {
     operations
 }
 
-/// Attacks: AD46, AD35.
+/// Attacks: AD46, AD35, AD52.
 #[tokio::test]
 async fn every_address_of_the_api_judges_who_asks() {
     let admin = Admin::asking("openid offline_access admin:read").await;

@@ -312,6 +312,29 @@ async fn two_secrets_are_good_at_a_time_and_each_says_what_it_is() {
     assert_eq!(told(&rotate(0).await), "200");
 }
 
+/// Attacks: AD57.
+#[tokio::test]
+async fn without_its_database_the_api_says_so_and_changes_nothing() {
+    let admin = Admin::at_the_command_line().await;
+    let before = admin.server.rows();
+    admin.server.server().store().close().await;
+    let client = json!({"grant_types": ["client_credentials"]});
+    let group = json!({"name": "Night watch"});
+    for (method, path, body) in [
+        (Method::GET, "/admin/v1/me", None),
+        (Method::GET, "/admin/v1/users?prefix=a", None),
+        (Method::GET, "/admin/v1/events", None),
+        (Method::POST, "/admin/v1/clients", Some(&client)),
+        (Method::POST, "/admin/v1/groups", Some(&group)),
+        (Method::POST, "/admin/v1/users/bob/lock", None),
+    ] {
+        let answer = admin.send(method, path, body).await;
+        assert_eq!(told(&answer), "503 store-unavailable", "{path}");
+        assert_eq!(answer.header("retry-after"), "2", "{path}");
+    }
+    assert_eq!(admin.server.rows(), before);
+}
+
 /// Attacks: AD55.
 #[tokio::test]
 async fn a_request_that_is_sent_again_is_done_once() {
@@ -442,6 +465,17 @@ async fn a_key_that_is_needed_is_not_deleted() {
     assert_eq!(told(&answer), "409 key-needed");
     let detail = answer.json()["detail"].as_str().unwrap().to_owned();
     assert!(detail.contains(" is needed until 2027-01-"), "{detail}");
+    let keys = admin.items("/admin/v1/keys").await;
+    for key in &keys {
+        assert_eq!(
+            key["needed_until"].is_string(),
+            key["state"] == "retired",
+            "{key}"
+        );
+    }
+    let retired = keys.iter().find(|key| key["id"] == active["id"]).unwrap();
+    let until = retired["needed_until"].as_str().unwrap();
+    assert!(detail.ends_with(until), "{detail}");
     assert_eq!(
         told(&admin.send(Method::DELETE, "/admin/v1/keys/x", None).await),
         "404 thing-not-found"

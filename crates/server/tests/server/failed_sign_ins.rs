@@ -143,6 +143,7 @@ async fn who_is_slowed_down_is_told_apart_from_who_is_wrong() {
     assert_eq!(named.map(|event| event.times).sum::<u64>(), throttled);
 }
 
+/// Attacks: AD59.
 #[tokio::test]
 async fn nodes_count_in_one_row_and_each_minute_in_its_own() {
     let one = TestServer::start().await;
@@ -161,6 +162,7 @@ async fn nodes_count_in_one_row_and_each_minute_in_its_own() {
     assert_eq!(times, [3, 1]);
 }
 
+/// Attacks: AD59.
 #[tokio::test]
 async fn a_password_that_is_typed_as_the_name_is_nowhere() {
     let server = TestServer::start().await;

@@ -369,6 +369,7 @@ async fn of_64_retries_of_what_was_given_up_one_puts_it_back(database: Kind) {
     assert_eq!(retried.count(), 1);
 }
 
+/// Attacks: AD59.
 #[apply(databases)]
 #[tokio::test]
 async fn sign_ins_that_failed_alike_are_one_event_with_a_count(database: Kind) {
