@@ -4,8 +4,8 @@ use rstest_reuse::apply;
 
 use super::World;
 use super::administration::{hashed, record};
-use crate::HashedSecret;
 use crate::databases::{Kind, databases};
+use crate::{ActingStore, HashedSecret, Store};
 
 #[apply(databases)]
 #[tokio::test]
@@ -52,18 +52,27 @@ async fn a_third_secret_has_to_wait_for_the_end_of_the_first(database: Kind) {
     );
 }
 
+/// Each with connections of its own: the units of one node come one behind the other.
+async fn four_nodes(world: &World) -> Vec<ActingStore> {
+    let mut nodes = Vec::new();
+    for _ in 0..4 {
+        let node = Store::open(world.database.url()).await.unwrap();
+        nodes.push(node.by(super::operator()));
+    }
+    nodes
+}
+
 #[apply(databases)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_64_secrets_added_at_once_two_are_good(database: Kind) {
     let world = std::sync::Arc::new(World::on(database).await);
+    let nodes = four_nodes(&world).await;
     let adds: Vec<_> = (0..64)
         .map(|number| {
-            let world = world.clone();
+            let (world, node) = (world.clone(), nodes[usize::from(number) % 4].clone());
             tokio::spawn(async move {
                 let (shop, now) = (&world.client, world.now());
-                let added = world
-                    .store
-                    .add_client_secret(shop, hashed(number), None, now);
+                let added = node.add_client_secret(shop, hashed(number), None, now);
                 added.await.unwrap()
             })
         })
