@@ -40,6 +40,7 @@ pub mod link;
 pub mod logout;
 pub mod loopback;
 pub mod mail;
+pub mod markup;
 pub mod metadata;
 pub mod parameters;
 pub mod passkey;

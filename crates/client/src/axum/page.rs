@@ -3,6 +3,7 @@
 use ::axum::Json;
 use ::axum::response::{Html, IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
+use safeconduct_protocol::markup::entity;
 use safeconduct_protocol::random;
 use serde_json::json;
 
@@ -94,13 +95,9 @@ pub(crate) fn retry_later(headers: &mut HeaderMap) {
 pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for letter in text.chars() {
-        match letter {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            other => escaped.push(other),
+        match entity(letter) {
+            Some(entity) => escaped.push_str(entity),
+            None => escaped.push(letter),
         }
     }
     escaped

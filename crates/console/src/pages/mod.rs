@@ -10,6 +10,7 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Serde, Value};
 use minijinja::{AutoEscape, Environment, ErrorKind, Output, State, UndefinedBehavior, context};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use safeconduct_protocol::markup;
 
 use crate::routes::STYLESHEET;
 
@@ -189,7 +190,7 @@ impl Pages {
         environment.add_filter("segment", segment);
         environment.add_filter("when", when);
         environment.add_filter("carried", |value: &str| {
-            Value::from_safe_string(escape::carried(value))
+            Value::from_safe_string(markup::carried(value))
         });
         environment.add_global("base", base);
         environment.add_global("issuer", issuer);

@@ -3,7 +3,7 @@
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Value;
 use minijinja::{AutoEscape, Environment, ErrorKind, Output, State, UndefinedBehavior};
-use safeconduct_protocol::language::Language;
+use safeconduct_protocol::{language::Language, markup};
 
 use super::escape;
 
@@ -18,7 +18,7 @@ pub(super) fn environment() -> Environment<'static> {
     environment.set_syntax(syntax());
     environment.add_filter("shown", escape::shown);
     environment.add_filter("carried", |value: &str| {
-        Value::from_safe_string(escape::carried(value))
+        Value::from_safe_string(markup::carried(value))
     });
     environment.add_filter("initial", escape::initial);
     environment.add_test("web_url", |url: &str| {

@@ -5,7 +5,7 @@
 
 use std::fmt::{self, Write};
 
-use safeconduct_protocol::precis::misleads;
+use safeconduct_protocol::{markup::entity, precis::misleads};
 
 /// How much of a received value a page repeats, in characters.
 const SHOWN: usize = 200;
@@ -14,14 +14,10 @@ const SHOWN: usize = 200;
 /// their neighbours are left out.
 pub(super) fn write_escaped(out: &mut (impl Write + ?Sized), text: &str) -> fmt::Result {
     for character in text.chars() {
-        match character {
-            '&' => out.write_str("&amp;")?,
-            '<' => out.write_str("&lt;")?,
-            '>' => out.write_str("&gt;")?,
-            '"' => out.write_str("&quot;")?,
-            '\'' => out.write_str("&#39;")?,
-            '\n' | '\t' => out.write_char(character)?,
-            _ if misleads(character) => {}
+        match (entity(character), character) {
+            (Some(entity), _) => out.write_str(entity)?,
+            (None, '\n' | '\t') => out.write_char(character)?,
+            (None, _) if misleads(character) => {}
             _ => out.write_char(character)?,
         }
     }
@@ -32,24 +28,6 @@ pub(super) fn write_escaped(out: &mut (impl Write + ?Sized), text: &str) -> fmt:
 pub(super) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     write_escaped(&mut out, text).expect("a String takes all that is written to it");
-    out
-}
-
-/// A value that is not there to be read, for an attribute of a form: the browser takes out of the markup exactly what
-/// was put in. (Only U+0000 has no way through HTML.) Numbered are all characters but the printable ones of ASCII, and
-/// those that HTML takes for another when they are numbered, U+0080 to U+009F.
-pub(super) fn carried(value: &str) -> String {
-    let mut out = String::with_capacity(value.len());
-    for character in value.chars() {
-        let written = match character {
-            '&' | '<' | '>' | '"' | '\'' => {
-                write_escaped(&mut out, character.encode_utf8(&mut [0; 4]))
-            }
-            ' '..='~' | '\u{80}'..='\u{9f}' => out.write_char(character),
-            _ => write!(out, "&#{};", u32::from(character)),
-        };
-        written.expect("a String takes all that is written to it");
-    }
     out
 }
 
@@ -92,14 +70,6 @@ mod tests {
             escaped(r#"<b a="x" b='y'>&amp;"#),
             "&lt;b a=&quot;x&quot; b=&#39;y&#39;&gt;&amp;amp;"
         );
-    }
-
-    #[test]
-    fn what_is_carried_is_escaped_and_complete() {
-        assert_eq!(carried("a b~\"'<&>"), "a b~&quot;&#39;&lt;&amp;&gt;");
-        assert_eq!(carried("\t\r\n\u{7f}"), "&#9;&#13;&#10;&#127;");
-        assert_eq!(carried("é\u{202e}😀"), "&#233;&#8238;&#128512;");
-        assert_eq!(carried("\u{80}\u{9f}\u{a0}"), "\u{80}\u{9f}&#160;");
     }
 
     /// Attacks: L25, G03.
