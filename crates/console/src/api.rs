@@ -7,6 +7,7 @@ use axum::response::Redirect;
 use http::request::Parts;
 use http::{Method, StatusCode, header};
 use safeconduct_client::{ApiResponse, ErrorKind, Session};
+use safeconduct_protocol::administration::{self, NoAddress};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -231,17 +232,10 @@ impl Api {
 
 /// The address of what is at `path`.
 fn url(api: &str, path: &[&str], query: &[(&str, &str)]) -> Result<Url, Failed> {
-    // A segment of dots is a step, and no segment.
-    if path.iter().any(|segment| is_step(segment)) {
-        return Err(Failed::not_found());
-    }
-    let wrong = || Failed::bad_request("The address of the API is no URL.");
-    let mut url = Url::parse(api).map_err(|_| wrong())?;
-    url.path_segments_mut()
-        .map_err(|()| wrong())?
-        .pop_if_empty()
-        .extend(["admin", "v1"])
-        .extend(path);
+    let mut url = administration::address(api, path).map_err(|none| match none {
+        NoAddress::OfTheThing => Failed::not_found(),
+        NoAddress::OfTheApi => Failed::bad_request("The address of the API is no URL."),
+    })?;
     let given: Vec<_> = query
         .iter()
         .filter(|(_, value)| !value.is_empty())
@@ -250,10 +244,6 @@ fn url(api: &str, path: &[&str], query: &[(&str, &str)]) -> Result<Url, Failed> 
         url.query_pairs_mut().extend_pairs(given);
     }
     Ok(url)
-}
-
-fn is_step(segment: &str) -> bool {
-    ["", ".", ".."].contains(&segment)
 }
 
 fn is_nothing(status: StatusCode) -> bool {

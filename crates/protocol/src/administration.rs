@@ -2,6 +2,8 @@
 //! whose members may be given them, and how fresh the proof of who they are has to be. Everything that is asked of a request, a grant
 //! or a token for it is asked in these words.
 
+use url::Url;
+
 use crate::{
     authentication::{Authentication, Level},
     scope::Scope,
@@ -28,6 +30,33 @@ pub fn resource(issuer: &str) -> String {
     format!("{issuer}/admin")
 }
 
+/// Why there is no address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoAddress {
+    /// That of the API is no URL that has paths.
+    OfTheApi,
+    /// A name is no segment of a path: it is empty, or a step.
+    OfTheThing,
+}
+
+/// The URL of what is at `path` below the API at `api`, each name in a segment of its own. A name of dots would be a step to something
+/// else (RFC 3986 §3.3), whatever is done to that.
+///
+/// # Errors
+/// [`NoAddress`].
+pub fn address(api: &str, path: &[&str]) -> Result<Url, NoAddress> {
+    if path.iter().any(|name| ["", ".", ".."].contains(name)) {
+        return Err(NoAddress::OfTheThing);
+    }
+    let mut url = Url::parse(api).map_err(|_| NoAddress::OfTheApi)?;
+    url.path_segments_mut()
+        .map_err(|()| NoAddress::OfTheApi)?
+        .pop_if_empty()
+        .extend(["admin", "v1"])
+        .extend(path);
+    Ok(url)
+}
+
 /// The scopes as a set.
 pub fn scopes() -> Scope {
     Scope::parse(&SCOPES.join(" ")).expect("these are three names of scopes")
@@ -49,6 +78,21 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+
+    #[test]
+    fn a_name_is_one_segment_of_the_address_or_has_none() {
+        let at = |path: &[&str]| address("https://a.example/", path).map(String::from);
+        let plain = "https://a.example/admin/v1/users/ada/lock".to_owned();
+        assert_eq!(at(&["users", "ada", "lock"]), Ok(plain));
+        let odd = "https://a.example/admin/v1/groups/a%2Fb%20%3F%25".to_owned();
+        assert_eq!(at(&["groups", "a/b ?%"]), Ok(odd));
+        for step in ["", ".", ".."] {
+            assert_eq!(at(&["users", step, "lock"]), Err(NoAddress::OfTheThing));
+        }
+        for api in ["nowhere", "mailto:a@b.example"] {
+            assert_eq!(address(api, &["users"]), Err(NoAddress::OfTheApi), "{api}");
+        }
+    }
 
     #[rstest]
     #[case("admin:read", READ, true)]

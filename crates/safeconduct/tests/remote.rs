@@ -246,6 +246,11 @@ async fn the_same_words_work_on_the_database_and_by_the_api() -> Result<()> {
 
     let told = setting.prints(&["grant", "show", "0198a6c0-0000-7000-8000-000000000000"]);
     ensure!(told.starts_with("exit 4\n"), "{told}");
+    // What is a step in an address is nobody's name: the list would be what is behind it.
+    for step in [".", "..", ""] {
+        let told = setting.prints(&["user", "show", step]);
+        ensure!(told.starts_with("exit 4\n"), "{step}: {told}");
+    }
     let told = setting.prints(&["session", "list", "--user", "nobody"]);
     ensure!(told.starts_with("exit 4\n"), "{told}");
     let told = setting.prints(&["user", "delete", "bob", "--yes"]);

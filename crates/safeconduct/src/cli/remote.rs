@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use http::{Method, StatusCode, header};
 use safeconduct_client::native::Native;
 use safeconduct_client::{ApiResponse, ErrorKind, Session};
+use safeconduct_protocol::administration::{self, NoAddress};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -214,13 +215,11 @@ impl Remote {
     }
 
     fn url(&self, path: &[&str], query: &[(&str, Option<String>)]) -> Result<Url, Failure> {
-        let wrong = || Failure::Configuration(format!("`{}` is no URL", self.known.api));
-        let mut url = Url::parse(&self.known.api).map_err(|_| wrong())?;
-        url.path_segments_mut()
-            .map_err(|()| wrong())?
-            .pop_if_empty()
-            .extend(["admin", "v1"])
-            .extend(path);
+        let api = self.known.api.as_str();
+        let mut url = administration::address(api, path).map_err(|none| match none {
+            NoAddress::OfTheApi => Failure::Configuration(format!("`{api}` is no URL")),
+            NoAddress::OfTheThing => Failure::NotFound("there is nothing of that name".to_owned()),
+        })?;
         let given: Vec<_> = query
             .iter()
             .filter_map(|(name, value)| Some((*name, value.as_ref()?)))
