@@ -265,6 +265,9 @@ fn accounts_to_try() -> Notice {
         heading: "Accounts to try".to_owned(),
         lines: visitors()
             .map(|seed| format!("{} with password {PASSWORD}", seed.username))
+            .chain([format!(
+                "for the console, {ADMINISTRATOR} with the same password"
+            )])
             .collect(),
     }
 }

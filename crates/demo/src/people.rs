@@ -1,4 +1,4 @@
-//! Who and what the demo is about: two people for its visitors and one for the attacks, what is known about them, their notes, and the words for what an app may do.
+//! Who and what the demo is about: two people for its visitors, one who administers and one for the attacks, what is known about them, their notes, and the words for what an app may do.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -1,4 +1,4 @@
-//! `safeconduct delivery`: mails and logouts that wait to be told, and what was given up.
+//! `safeconduct delivery`: mails, logouts and security events that wait to be told, and what was given up.
 
 use std::borrow::Cow;
 

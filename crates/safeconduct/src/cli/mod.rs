@@ -125,7 +125,7 @@ enum Command {
     /// Consents: what users let apps have without being asked again
     #[command(subcommand)]
     Consent(consent::Verb),
-    /// Deliveries: mails and logouts that wait to be told
+    /// Deliveries: mails, logouts and security events that wait to be told, or were given up
     #[command(subcommand)]
     Delivery(delivery::Verb),
     /// Receivers: whom security events are pushed to

@@ -1,4 +1,4 @@
-//! Deliveries: mails and logouts that wait to be told, and what was given up within the week.
+//! Deliveries: mails, logouts and security events that wait to be told, and what was given up within the week.
 
 use safeconduct_store::ListedMessage;
 
