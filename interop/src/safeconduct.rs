@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use safeconduct_testing_browser::Browser;
 use safeconduct_testing_program::{Directory, Process, free_ports};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// The name of the one user.
 pub const USERNAME: &str = "ada";
@@ -75,6 +75,23 @@ impl Safeconduct {
     /// An address of the server: `url("/userinfo")`.
     pub fn url(&self, path: &str) -> String {
         format!("{}{path}", self.issuer)
+    }
+
+    /// A token for the administrators' API or SCIM of a client by itself, which is declared with [`SECRET`] and `client_secret_post`.
+    ///
+    /// # Errors
+    /// It is given none.
+    pub async fn token_of(&self, client: &str, scope: &str) -> Result<String> {
+        let form = [
+            ("grant_type", "client_credentials"),
+            ("client_id", client),
+            ("client_secret", SECRET),
+            ("scope", scope),
+        ];
+        let asked = reqwest::Client::new().post(self.url("/token")).form(&form);
+        let tokens: Value = asked.send().await?.error_for_status()?.json().await?;
+        let token = tokens["access_token"].as_str().context("a token")?;
+        Ok(token.to_owned())
     }
 
     /// Runs the program beside the server, as its operator does: `command(&["user", "lock", "ada"])`.

@@ -3,8 +3,7 @@
 use std::process::Command;
 
 use anyhow::{Result, ensure};
-use safeconduct_interop::{SECRET, SECRET_FILE, Safeconduct, folder_of};
-use serde_json::Value;
+use safeconduct_interop::{SECRET_FILE, Safeconduct, folder_of};
 
 #[tokio::test]
 async fn what_the_document_says_of_the_api_is_so_with_schemathesis() -> Result<()> {
@@ -20,19 +19,7 @@ async fn what_the_document_says_of_the_api_is_so_with_schemathesis() -> Result<(
         secret_file = "{SECRET_FILE}"
         "#
     ))?;
-    let form = [
-        ("grant_type", "client_credentials"),
-        ("client_id", "judge"),
-        ("client_secret", SECRET),
-        ("scope", "admin:read admin:write"),
-    ];
-    let answer = reqwest::Client::new()
-        .post(server.url("/token"))
-        .form(&form)
-        .send()
-        .await?;
-    let tokens: Value = answer.error_for_status()?.json().await?;
-    let token = tokens["access_token"].as_str().unwrap_or_default();
+    let token = server.token_of("judge", "admin:read admin:write").await?;
     let api = format!("http://{}", server.admin_address());
     let output = Command::new("schemathesis")
         .arg("--config-file")

@@ -3,8 +3,7 @@
 use std::process::Command;
 
 use anyhow::{Result, ensure};
-use safeconduct_interop::{SECRET, SECRET_FILE, Safeconduct, folder_of};
-use serde_json::Value;
+use safeconduct_interop::{SECRET_FILE, Safeconduct, folder_of};
 
 #[tokio::test]
 async fn a_directory_finds_everything_as_the_standard_says_with_scim2_tester() -> Result<()> {
@@ -20,19 +19,7 @@ async fn a_directory_finds_everything_as_the_standard_says_with_scim2_tester() -
         secret_file = "{SECRET_FILE}"
         "#
     ))?;
-    let form = [
-        ("grant_type", "client_credentials"),
-        ("client_id", "directory"),
-        ("client_secret", SECRET),
-        ("scope", "scim"),
-    ];
-    let answer = reqwest::Client::new()
-        .post(server.url("/token"))
-        .form(&form)
-        .send()
-        .await?;
-    let tokens: Value = answer.error_for_status()?.json().await?;
-    let token = tokens["access_token"].as_str().unwrap_or_default();
+    let token = server.token_of("directory", "scim").await?;
     let mut check = Command::new("python3");
     let output = check
         .arg(folder_of("scim2-tester").join("check.py"))

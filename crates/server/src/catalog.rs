@@ -25,7 +25,7 @@ use safeconduct_protocol::{
     sent::Sent,
     time::Timestamp,
 };
-use safeconduct_store::{ClientRecord, Cluster, SecretHash, Store};
+use safeconduct_store::{ClientRecord, Cluster, SECRET_USE_NOTED, SecretHash, Store};
 
 use crate::{
     addresses::{ACCOUNT_PAGES, AGAIN},
@@ -39,9 +39,6 @@ use crate::{
 pub(crate) const POLL: Duration = Duration::from_millis(500);
 /// From which age on, in whole milliseconds, a use takes another look: what is used is less than a second old.
 const OLDEST: i64 = 1_000;
-
-/// For how many seconds the use of a secret is not written down anew.
-const USE_NOTED: i64 = 3600;
 
 /// How old a copy may be at most, in milliseconds: some things in it end by the clock, like retired keys.
 const REREAD: i64 = 3_600_000;
@@ -83,7 +80,7 @@ impl KnownSecret {
     /// Whether the use of it at `now` is to be written down, which is said to one of those who ask within an hour.
     pub(crate) fn is_to_be_noted(&self, now: Timestamp) -> bool {
         let noted = self.noted_at.load(Ordering::Relaxed);
-        let is_due = now.seconds().saturating_sub(noted) >= USE_NOTED;
+        let is_due = now.seconds().saturating_sub(noted) >= SECRET_USE_NOTED;
         let taken = || {
             let now = now.seconds();
             let (ours, seen) = (Ordering::Relaxed, Ordering::Relaxed);

@@ -403,13 +403,13 @@ CREATE INDEX given_up_messages_by_age ON given_up_messages (given_up_at);
 
 -- Keys of requests of administrators (Idempotency-Key), each as a hash of who asked and the key, for a day. answer is what was answered, sealed;
 -- NULL while that is not known.
-CREATE TABLE request_keys (
+CREATE TABLE idempotency_keys (
     hash BYTEA PRIMARY KEY,
     request BYTEA NOT NULL,
     answer TEXT,
     expires_at BIGINT NOT NULL
 );
-CREATE INDEX request_keys_by_end ON request_keys (expires_at);
+CREATE INDEX idempotency_keys_by_end ON idempotency_keys (expires_at);
 
 -- How many mails of a topic went to an address of late; from resets_at on the count begins anew. recipient is a hash of the address, so
 -- that no list of who was written to is kept. last_mail is the mail that was counted last: a write recognises its own.

@@ -6,7 +6,7 @@ use safeconduct_protocol::ids::{ClientId, new_id};
 use safeconduct_protocol::time::Timestamp;
 
 use crate::by::{By, Who};
-use crate::driver::{DriverError, Row, Statement, Unit, UnitOutcome};
+use crate::driver::{DriverError, Row, Statement, Unit};
 use crate::error::StoreError;
 use crate::events::{NewEvent, administrative};
 use crate::store::{ActingStore, Store, stored};
@@ -17,7 +17,7 @@ const EXISTS: &str = "SELECT 1 FROM clients WHERE id = $1 AND deleted_at IS NULL
 const MOST_SECRETS: i64 = 2;
 
 /// For how many seconds the last use of a secret that is written down is not written down anew.
-const USE_NOTED: i64 = 3600;
+pub const SECRET_USE_NOTED: i64 = 3600;
 
 const ADD_SECRET: &str = "INSERT INTO client_secrets (id, client_id, hash, created_at, hashed_by, last_four, by_kind, by_name) \
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
@@ -119,7 +119,7 @@ impl Store {
         let used = Statement::new(SECRET_USED)
             .bind(id)
             .bind(now)
-            .bind(now.plus(-USE_NOTED));
+            .bind(now.plus(-SECRET_USE_NOTED));
         self.commit(used).await?;
         Ok(())
     }
@@ -148,7 +148,7 @@ impl ActingStore {
         let statements = statements.chain([room.expect_some(), addition(id, hash, self.by(), now)]);
         let unit = Unit::new(statements).in_turn(&turn(id));
         let event = NewEvent::new("client-secret-added").client(id);
-        self.changed_secrets(unit, event, now).await
+        self.change_client(unit, event, now).await
     }
 
     /// Ends a secret now; `false` if the client has no such secret that is good, or no other one.
@@ -167,24 +167,7 @@ impl ActingStore {
             .bind(now);
         let unit = Unit::new([exists(id), end.expect_some()]).in_turn(&turn(id));
         let event = NewEvent::new("client-secret-ended").client(id);
-        self.changed_secrets(unit, event, now).await
-    }
-
-    /// Commits a change of a client's secrets, whose first statement finds the client.
-    async fn changed_secrets(
-        &self,
-        unit: Unit,
-        event: NewEvent<'_>,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        match self
-            .run(administrative(unit, event, self.by(), now))
-            .await?
-        {
-            UnitOutcome::Done(_) => Ok(true),
-            UnitOutcome::Unmet { statement: 0 } => Err(StoreError::NotFound("such client")),
-            UnitOutcome::Unmet { .. } => Ok(false),
-        }
+        self.change_client(unit, event, now).await
     }
 
     /// Keeps the same secret of a client under the hash of another key, unless it was replaced meanwhile; says whether it did.

@@ -210,14 +210,7 @@ impl ActingStore {
         let restricted = record_restriction(client, self.by(), now);
         let unit = Unit::new([exists(&client.id), restricted, update]).and(admission(client));
         let event = NewEvent::new("client-updated").client(&client.id);
-        match self
-            .run(administrative(unit, event, self.by(), now))
-            .await?
-        {
-            UnitOutcome::Done(_) => Ok(true),
-            UnitOutcome::Unmet { statement: 0 } => Err(StoreError::NotFound("such client")),
-            UnitOutcome::Unmet { .. } => Ok(false),
-        }
+        self.change_client(unit, event, now).await
     }
 
     /// Disables a client: everything it holds is dead, and stays dead if it is enabled again. Disabling twice is disabling.
@@ -229,6 +222,7 @@ impl ActingStore {
             Unit::from(exists(id)).then(Statement::new(DISABLE).bind(id.as_str()).expect_some());
         self.change_client(unit, NewEvent::new("client-disabled").client(id), now)
             .await
+            .map(drop)
     }
 
     /// Lets a disabled client be used again.
@@ -240,6 +234,7 @@ impl ActingStore {
             Unit::from(exists(id)).then(Statement::new(ENABLE).bind(id.as_str()).expect_some());
         self.change_client(unit, NewEvent::new("client-enabled").client(id), now)
             .await
+            .map(drop)
     }
 
     /// Deletes a client and its secrets. Its id is never given again.
@@ -256,6 +251,7 @@ impl ActingStore {
         ]);
         self.change_client(unit, NewEvent::new("client-deleted").client(id), now)
             .await
+            .map(drop)
     }
 
     /// [Deletes](Self::delete_client) a client, unless its registration was changed after `seen`; says whether it did.
@@ -286,19 +282,20 @@ impl ActingStore {
             .await?)
     }
 
-    /// Commits a change whose first statement finds the client and whose others may find that there is nothing to do.
-    async fn change_client(
+    /// Commits a change whose first statement finds the client; `false` if another one finds that there is nothing to do.
+    pub(crate) async fn change_client(
         &self,
         unit: Unit,
         event: NewEvent<'_>,
         now: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         match self
             .run(administrative(unit, event, self.by(), now))
             .await?
         {
+            UnitOutcome::Done(_) => Ok(true),
             UnitOutcome::Unmet { statement: 0 } => Err(StoreError::NotFound("such client")),
-            UnitOutcome::Unmet { .. } | UnitOutcome::Done(_) => Ok(()),
+            UnitOutcome::Unmet { .. } => Ok(false),
         }
     }
 }

@@ -83,7 +83,7 @@ pub(crate) const COLUMNS: &[(&str, &str)] = &[
         "given_up_messages",
         "id, kind, recipient, user_id, about, created_at, attempts, last_answer, given_up_at",
     ),
-    ("request_keys", "hash, request, answer, expires_at"),
+    ("idempotency_keys", "hash, request, answer, expires_at"),
     (
         "mail_budgets",
         "recipient, topic, mails, resets_at, last_mail",

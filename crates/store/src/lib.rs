@@ -33,6 +33,7 @@ mod failed_sign_ins;
 mod grants;
 mod groups;
 mod guesses;
+mod idempotency_keys;
 mod keys;
 mod links;
 mod listed;
@@ -48,7 +49,6 @@ mod passkeys;
 mod password_changes;
 mod provisioned_groups;
 mod provisioned_users;
-mod request_keys;
 mod rotation;
 mod schema;
 mod second_factors;
@@ -63,7 +63,7 @@ mod users;
 pub use access_tokens::PersonView;
 pub use by::{By, Door, Who};
 pub use catalog::Catalog;
-pub use client_secrets::{HashedSecret, SecretHash};
+pub use client_secrets::{HashedSecret, SECRET_USE_NOTED, SecretHash};
 pub use clients::ClientRecord;
 pub use cluster::{Cluster, MasterKeysInUse, NextMasterKey};
 pub use consents::ConsentRecord;
@@ -79,6 +79,7 @@ pub use failed_sign_ins::FailedSignIns;
 pub use grants::{GrantFilter, GrantRecord, Redeeming};
 pub use groups::{Group, GroupRecord, Member, Membership};
 pub use guesses::NodeGuesses;
+pub use idempotency_keys::IdempotencyKey;
 pub use keys::{KeyRow, NewKey, Replacement, ResealedKey};
 pub use links::LinkedUser;
 pub use listed::ListedGrant;
@@ -97,7 +98,6 @@ pub use provisioned_groups::{
 pub use provisioned_users::{
     GroupOfUser, ProvisionedUser, UserChange, UserLookup, UserOrder, UserReplacement,
 };
-pub use request_keys::RequestKey;
 pub use schema::SchemaStep;
 pub use second_factors::{
     AuthenticatorRecord, Guess, NewOtp, OtpAdder, OtpAddition, OtpRemoval, Remover, SecondFactorUse,

@@ -80,11 +80,11 @@ const GIVEN_UP_MESSAGES: &str = "DELETE FROM given_up_messages WHERE id IN \
 
 const GIVEN_UP_MESSAGES_LEFT: &str = "SELECT COUNT(*) FROM (SELECT 1 FROM given_up_messages WHERE given_up_at <= $1 LIMIT $2) AS due";
 
-const REQUEST_KEYS: &str = "DELETE FROM request_keys WHERE expires_at <= $1 AND hash IN \
-     (SELECT hash FROM request_keys WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)";
+const IDEMPOTENCY_KEYS: &str = "DELETE FROM idempotency_keys WHERE expires_at <= $1 AND hash IN \
+     (SELECT hash FROM idempotency_keys WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)";
 
-const REQUEST_KEYS_LEFT: &str =
-    "SELECT COUNT(*) FROM (SELECT 1 FROM request_keys WHERE expires_at <= $1 LIMIT $2) AS due";
+const IDEMPOTENCY_KEYS_LEFT: &str =
+    "SELECT COUNT(*) FROM (SELECT 1 FROM idempotency_keys WHERE expires_at <= $1 LIMIT $2) AS due";
 
 /// The row is looked at once more: a mail that comes first may have moved its end.
 const MAIL_BUDGETS: &str = "DELETE FROM mail_budgets WHERE resets_at <= $1 AND (recipient, topic) IN \
@@ -139,7 +139,7 @@ pub enum Sweepable {
     /// Messages that were given up a week ago.
     GivenUpMessages,
     /// Keys of requests that are over.
-    RequestKeys,
+    IdempotencyKeys,
 }
 
 impl Sweepable {
@@ -157,7 +157,7 @@ impl Sweepable {
         Self::Guesses,
         Self::MailBudgets,
         Self::GivenUpMessages,
-        Self::RequestKeys,
+        Self::IdempotencyKeys,
     ];
 
     /// Its name in metrics: its table's.
@@ -175,7 +175,7 @@ impl Sweepable {
             Self::Guesses => "guesses",
             Self::MailBudgets => "mail_budgets",
             Self::GivenUpMessages => "given_up_messages",
-            Self::RequestKeys => "request_keys",
+            Self::IdempotencyKeys => "idempotency_keys",
         }
     }
 
@@ -191,7 +191,7 @@ impl Sweepable {
             Self::Events => Some(OLD_EVENTS_LEFT),
             Self::MailBudgets => Some(MAIL_BUDGETS_LEFT),
             Self::GivenUpMessages => Some(GIVEN_UP_MESSAGES_LEFT),
-            Self::RequestKeys => Some(REQUEST_KEYS_LEFT),
+            Self::IdempotencyKeys => Some(IDEMPOTENCY_KEYS_LEFT),
             Self::SessionClients | Self::Messages | Self::Guesses => None,
         }
     }
@@ -310,7 +310,7 @@ impl ActingStore {
             }
             Sweepable::Guesses => self.sweep_guesses(now).await,
             Sweepable::MailBudgets => self.delete(until(MAIL_BUDGETS)).await,
-            Sweepable::RequestKeys => self.delete(until(REQUEST_KEYS)).await,
+            Sweepable::IdempotencyKeys => self.delete(until(IDEMPOTENCY_KEYS)).await,
             Sweepable::GivenUpMessages => {
                 let old = Statement::new(GIVEN_UP_MESSAGES).bind(now.plus(-GIVEN_UP));
                 self.delete(old.bind(i64::from(limit))).await

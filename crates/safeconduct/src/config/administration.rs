@@ -112,19 +112,12 @@ fn refuse_taken_scopes(config: &Config, findings: &mut Findings<'_>) {
 mod tests {
     use rstest::rstest;
 
-    use super::super::{Sources, check_sources};
+    use super::super::said_against;
 
     /// What is said against a configuration with this in it.
     fn said(text: &str) -> String {
         let text = format!("issuer = \"http://localhost:8420\"\n{text}");
-        let sources = Sources {
-            file: Some(("safeconduct.toml".into(), text)),
-            ..Sources::default()
-        };
-        match check_sources(&sources) {
-            Ok(checked) => checked.warnings.to_string(),
-            Err(problems) => problems.to_string(),
-        }
+        said_against(&text)
     }
 
     #[rstest]

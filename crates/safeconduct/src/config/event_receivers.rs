@@ -201,21 +201,14 @@ fn client_of(
 mod tests {
     use rstest::rstest;
 
-    use super::super::{Sources, check_sources};
+    use super::super::said_against;
 
     /// What is said against a receiver with this in it.
     fn said(more: &str) -> String {
         let text = format!(
             "issuer = \"http://localhost:8420\"\n[[event_receivers]]\nname = \"siem\"\naudience = \"https://siem.example\"\n{more}"
         );
-        let sources = Sources {
-            file: Some(("safeconduct.toml".into(), text)),
-            ..Sources::default()
-        };
-        match check_sources(&sources) {
-            Ok(checked) => checked.warnings.to_string(),
-            Err(problems) => problems.to_string(),
-        }
+        said_against(&text)
     }
 
     /// Attacks: AD44.

@@ -88,6 +88,19 @@ pub(crate) fn check_sources(sources: &Sources) -> Result<Checked, Problems> {
     check::check(config, problems, &layers)
 }
 
+/// What is said of a configuration file that holds `text`: its warnings, or why it is refused.
+#[cfg(test)]
+fn said_against(text: &str) -> String {
+    let checked = check_sources(&Sources {
+        file: Some(("safeconduct.toml".into(), text.to_owned())),
+        ..Sources::default()
+    });
+    match checked {
+        Ok(checked) => checked.warnings.to_string(),
+        Err(problems) => problems.to_string(),
+    }
+}
+
 fn find(named: Option<&Path>) -> Result<Option<(PathBuf, String)>, Problems> {
     if let Some(path) = named {
         return read(path).map(|text| Some((path.to_owned(), text)));

@@ -26,7 +26,7 @@ const LARGEST_ANSWER: usize = 1024 * 1024;
 const KEPT: [HeaderName; 3] = [header::CONTENT_TYPE, header::ETAG, header::LOCATION];
 
 /// A key, and the request that it stands for, as hashes.
-pub(super) struct RequestKey {
+pub(super) struct IdempotencyKey {
     key: [u8; 32],
     request: [u8; 32],
 }
@@ -39,7 +39,7 @@ struct KeptAnswer {
     body: String,
 }
 
-impl RequestKey {
+impl IdempotencyKey {
     /// The key that a request names, if it does. One that is done as often as it is sent needs none.
     ///
     /// # Errors
@@ -79,17 +79,17 @@ impl RequestKey {
     ) -> Result<Response, Problem> {
         let taken = server
             .store()
-            .take_request_key(&self.key, &self.request, now);
+            .take_idempotency_key(&self.key, &self.request, now);
         match taken.await? {
-            store::RequestKey::Taken => {
+            store::IdempotencyKey::Taken => {
                 // Who asks may be gone before it is done: it goes on, and the answer is there when they ask again.
                 let done =
                     tokio::spawn(async move { self.done(&server, &catalog, doing.await).await });
                 done.await
                     .unwrap_or_else(|_| Err(Problem::new(Reason::Fault)))
             }
-            store::RequestKey::OfAnother => Err(Reason::RequestKeyReused.into()),
-            store::RequestKey::Used(answer) => {
+            store::IdempotencyKey::OfAnother => Err(Reason::IdempotencyKeyReused.into()),
+            store::IdempotencyKey::Used(answer) => {
                 let unknown = || Problem::new(Reason::RequestNotAnswered);
                 let sealed = answer.ok_or_else(unknown)?;
                 let seal = catalog.keys.seal();
@@ -114,7 +114,7 @@ impl RequestKey {
             Err(problem) => {
                 // Whether a fault has changed something, nobody knows.
                 if problem.reason() != Reason::Fault {
-                    store.release_request_key(&self.key).await?;
+                    store.release_idempotency_key(&self.key).await?;
                 }
                 return Err(problem);
             }
@@ -124,7 +124,7 @@ impl RequestKey {
         let seal = catalog.keys.seal();
         // One that is too long to be sealed is not kept: whoever asks again is told that it was done.
         if let Ok(sealed) = seal.seal_bytes(Kind::KeptAnswer, &self.key, &text) {
-            store.answer_request_key(&self.key, &sealed).await?;
+            store.answer_idempotency_key(&self.key, &sealed).await?;
         }
         Ok(kept.into_response())
     }
@@ -177,11 +177,11 @@ fn hashed(texts: &[&[u8]]) -> [u8; 32] {
 mod tests {
     use super::*;
 
-    fn key(caller: &str, uri: &'static str, body: &[u8]) -> RequestKey {
+    fn key(caller: &str, uri: &'static str, body: &[u8]) -> IdempotencyKey {
         let mut headers = HeaderMap::new();
         headers.insert(HEADER, HeaderValue::from_static("k"));
         let uri = Uri::from_static(uri);
-        let key = RequestKey::of(caller, (&Method::POST, &uri, &headers), body);
+        let key = IdempotencyKey::of(caller, (&Method::POST, &uri, &headers), body);
         key.unwrap().unwrap()
     }
 
@@ -208,7 +208,7 @@ mod tests {
         headers.insert(HEADER, HeaderValue::from_static("k"));
         let uri = Uri::from_static("/a");
         for method in [Method::PUT, Method::DELETE, Method::GET] {
-            let key = RequestKey::of("ada", (&method, &uri, &headers), b"");
+            let key = IdempotencyKey::of("ada", (&method, &uri, &headers), b"");
             assert!(key.unwrap().is_none(), "{method}");
         }
     }

@@ -18,7 +18,7 @@ use serde_json::Value;
 
 use super::{
     caller::{Caller, Needs, authenticate},
-    idempotency::RequestKey,
+    idempotency::IdempotencyKey,
     input,
     problem::Problem,
 };
@@ -324,7 +324,7 @@ impl Operation {
             None => None,
         };
         let asked = (&self.method, &call.uri, &call.headers);
-        let key = RequestKey::of(&call.caller.name(), asked, &bytes)?;
+        let key = IdempotencyKey::of(&call.caller.name(), asked, &bytes)?;
         let (handler, status) = (self.handler.clone(), self.status);
         let (keeper, now) = ((call.server.clone(), call.catalog.clone()), call.now);
         let doing = async move {

@@ -138,7 +138,7 @@ impl Problem {
             | Reason::Conflict
             | Reason::KeyNeeded
             | Reason::RequestNotAnswered => StatusCode::CONFLICT,
-            Reason::RequestKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
+            Reason::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
             Reason::MediaTypeUnsupported => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Reason::PreconditionMissing => StatusCode::PRECONDITION_REQUIRED,
             Reason::PreconditionFailed => StatusCode::PRECONDITION_FAILED,

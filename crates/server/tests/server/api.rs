@@ -360,7 +360,10 @@ async fn a_request_that_is_sent_again_is_done_once() {
     let is_in = |(_, value): &(_, Vec<u8>)| value.windows(43).any(|part| part == secret.as_bytes());
     assert!(!dump.iter().any(is_in), "the answer is kept sealed");
     let other = json!({"grant_types": ["client_credentials"], "client_name": "Other"});
-    assert_eq!(told(&post("k-1", &other).await), "422 request-key-reused");
+    assert_eq!(
+        told(&post("k-1", &other).await),
+        "422 idempotency-key-reused"
+    );
     assert_eq!(told(&post("k-2", &other).await), "201");
     // What was refused has changed nothing, and is judged anew.
     let wrong = json!({"grant_types": ["of-none"]});
@@ -376,7 +379,9 @@ async fn a_request_that_is_sent_again_is_done_once() {
         );
     }
     // Its answer got lost: it is not done again.
-    admin.server.change("UPDATE request_keys SET answer = NULL");
+    admin
+        .server
+        .change("UPDATE idempotency_keys SET answer = NULL");
     assert_eq!(told(&post("k-2", &other).await), "409 request-not-answered");
 }
 

@@ -50,13 +50,10 @@ async fn events_are_followed_in_the_order_in_which_they_appear(database: Kind) {
     assert_eq!(store.number_before(begun.plus(1)).await, Ok(last));
 }
 
-#[apply(databases)]
-#[tokio::test]
-async fn sign_ins_that_failed_again_appear_again(database: Kind) {
-    let world = World::on(database).await;
-    let (store, now) = (&world.store, world.now());
-    let mut last = store.number_events(now).await.unwrap();
-    let failed = FailedSignIns {
+/// A sign-in of the world's user that failed now.
+fn failed<'a>(world: &'a World, request: Option<&'a str>) -> FailedSignIns<'a> {
+    let now = world.now();
+    FailedSignIns {
         minute: now,
         last_at: now,
         times: 1,
@@ -65,8 +62,17 @@ async fn sign_ins_that_failed_again_appear_again(database: Kind) {
         name_hash: None,
         client: None,
         network: None,
-        correlation_id: None,
-    };
+        correlation_id: request,
+    }
+}
+
+#[apply(databases)]
+#[tokio::test]
+async fn sign_ins_that_failed_again_appear_again(database: Kind) {
+    let world = World::on(database).await;
+    let (store, now) = (&world.store, world.now());
+    let mut last = store.number_events(now).await.unwrap();
+    let failed = failed(&world, None);
     for _ in 0..2 {
         store.write_failed_sign_ins([failed]).await.unwrap();
         assert_eq!(world.appeared(&mut last).await.len(), 1);
@@ -83,18 +89,8 @@ async fn of_sign_ins_whose_commit_is_unknown_it_is_found_out_whether_they_were_w
     database: Kind,
 ) {
     let world = World::on(database).await;
-    let (store, now) = (&world.store, world.now());
-    let of = |request| FailedSignIns {
-        minute: now,
-        last_at: now,
-        times: 1,
-        reason: "wrong-password",
-        user: Some(&world.user),
-        name_hash: None,
-        client: None,
-        network: None,
-        correlation_id: Some(request),
-    };
+    let store = &world.store;
+    let of = |request| failed(&world, Some(request));
     let lost = "the connection was lost".to_owned();
     let written = [of("written")];
     store.write_failed_sign_ins(written).await.unwrap();

@@ -6,7 +6,7 @@ use rstest_reuse::apply;
 
 use super::World;
 use crate::databases::{Kind, databases};
-use crate::{RequestKey, Sweepable};
+use crate::{IdempotencyKey, Sweepable};
 
 const KEY: [u8; 32] = [1; 32];
 const REQUEST: [u8; 32] = [2; 32];
@@ -20,7 +20,9 @@ async fn of_64_requests_with_one_key_one_is_done(database: Kind) {
         .map(|_| {
             let world = world.clone();
             tokio::spawn(async move {
-                let taken = world.store.take_request_key(&KEY, &REQUEST, world.now());
+                let taken = world
+                    .store
+                    .take_idempotency_key(&KEY, &REQUEST, world.now());
                 taken.await.unwrap()
             })
         })
@@ -28,8 +30,8 @@ async fn of_64_requests_with_one_key_one_is_done(database: Kind) {
     let mut taken = 0;
     for one in asked {
         match one.await.unwrap() {
-            RequestKey::Taken => taken += 1,
-            other => assert_eq!(other, RequestKey::Used(None)),
+            IdempotencyKey::Taken => taken += 1,
+            other => assert_eq!(other, IdempotencyKey::Used(None)),
         }
     }
     assert_eq!(taken, 1);
@@ -42,17 +44,17 @@ async fn a_key_stands_for_its_request_and_its_answer_for_a_day(database: Kind) {
     let world = World::on(database).await;
     let store = &world.store;
     let take = async |request: &[u8; 32]| {
-        let taken = store.take_request_key(&KEY, request, world.now());
+        let taken = store.take_idempotency_key(&KEY, request, world.now());
         taken.await.unwrap()
     };
-    assert_eq!(take(&REQUEST).await, RequestKey::Taken);
-    assert_eq!(take(&[3; 32]).await, RequestKey::OfAnother);
-    store.release_request_key(&KEY).await.unwrap();
-    assert_eq!(take(&REQUEST).await, RequestKey::Taken);
-    store.answer_request_key(&KEY, "sealed").await.unwrap();
-    let answered = RequestKey::Used(Some("sealed".to_owned()));
+    assert_eq!(take(&REQUEST).await, IdempotencyKey::Taken);
+    assert_eq!(take(&[3; 32]).await, IdempotencyKey::OfAnother);
+    store.release_idempotency_key(&KEY).await.unwrap();
+    assert_eq!(take(&REQUEST).await, IdempotencyKey::Taken);
+    store.answer_idempotency_key(&KEY, "sealed").await.unwrap();
+    let answered = IdempotencyKey::Used(Some("sealed".to_owned()));
     assert_eq!(take(&REQUEST).await, answered);
-    store.release_request_key(&KEY).await.unwrap();
+    store.release_idempotency_key(&KEY).await.unwrap();
     assert_eq!(
         take(&REQUEST).await,
         answered,
@@ -60,10 +62,10 @@ async fn a_key_stands_for_its_request_and_its_answer_for_a_day(database: Kind) {
     );
     world.advance(24 * 3600 - 1);
     assert_eq!(take(&REQUEST).await, answered);
-    let kind = Sweepable::RequestKeys;
+    let kind = Sweepable::IdempotencyKeys;
     assert_eq!(store.sweep_some(kind, world.now(), 10).await, Ok(0));
     world.advance(1);
-    assert_eq!(take(&[3; 32]).await, RequestKey::Taken, "it is over");
+    assert_eq!(take(&[3; 32]).await, IdempotencyKey::Taken, "it is over");
     world.advance(24 * 3600);
     assert_eq!(store.sweep_some(kind, world.now(), 10).await, Ok(1));
 }
